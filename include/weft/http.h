@@ -1,0 +1,16 @@
+/*
+ * Streaming HTTP on plain blocking code.
+ *
+ * A handler is an ordinary function that may block as it likes: it parks its own connection only.
+ */
+#ifndef WEFT_HTTP_H
+#define WEFT_HTTP_H
+
+#include <weft/http/body.h>
+#include <weft/http/headers.h>
+#include <weft/http/message.h>
+#include <weft/http/router.h>
+#include <weft/http/server.h>
+#include <weft/http/sse.h>
+
+#endif

@@ -1,0 +1,137 @@
+/* The HTTP server. */
+#ifndef WEFT_HTTP_SERVER_H
+#define WEFT_HTTP_SERVER_H
+
+#include <weft/base.h>
+#include <weft/http/message.h>
+
+WEFT_BEGIN_DECLS
+
+/** A server. Opaque. */
+struct weft_http_server;
+
+/**
+ * Options of a server. A zeroed struct with `handler` asks for the defaults. WEFT_FOREVER turns a
+ * time limit off, SIZE_MAX a limit of size.
+ */
+struct weft_http_options {
+    struct weft_http_handler *handler; /**< answers the requests */
+    const char *address;               /**< "127.0.0.1:9292" (the default), "[::1]:80", "*:80" for
+                                            every interface, "localhost:0" for a free port, or
+                                            "unix:/path" */
+    int listener;                      /**< above 0: a listening socket to use instead; the server
+                                            owns it then */
+    int backlog;                       /**< of listen(2); default 4096 */
+
+    size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
+    size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
+    size_t max_field;       /**< bytes of one header field, else 431. Default 8,192 */
+    size_t max_head;        /**< bytes of a whole head, else 431. Default 32,768 */
+    size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
+    size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
+
+    int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408. Default 10 s */
+    int64_t idle_timeout;  /**< ns a connection may wait for its next request. Default 60 s */
+    int64_t body_timeout;  /**< ns for a request's body, and one second more for every
+                                WEFT_HTTP_BODY_RATE bytes, else 408. Default 20 s */
+    int64_t write_timeout; /**< ns in which the client takes nothing of a response, after which
+                                the connection is closed. Default 30 s */
+    int64_t grace; /**< ns that responses under way get when the server stops. Default 10 s */
+};
+
+/** Bytes of a request's body that give it one second more. */
+#define WEFT_HTTP_BODY_RATE 500
+
+/** Figures of a server. */
+struct weft_http_server_stats {
+    size_t connections;    /**< open */
+    size_t active;         /**< of them, with a request under way */
+    uint64_t accepted;     /**< connections ever */
+    uint64_t requests;     /**< answered or being answered, ever */
+    uint64_t refused;      /**< malformed or too large or too slow, ever */
+    uint64_t overloaded;   /**< connections beyond max_connections, ever */
+    uint64_t accept_waits; /**< times accepting paused for want of descriptors or memory */
+};
+
+/**
+ * Make a server and bind its address, so that clients can connect from now on.
+ *
+ * @param options   Copied; the handler is borrowed.
+ * @return          The server; NULL and errno, with weft_error() saying what to do, otherwise.
+ * Errors           EINVAL an option; EADDRINUSE, EACCES, EADDRNOTAVAIL the address; ENOENT its
+ *                  name is unknown; EMFILE; ENOMEM.
+ * Blocks           for the name's resolution, if the address has one
+ * Ownership        the caller's, until weft_http_server_free()
+ */
+WEFT_API struct weft_http_server *weft_http_server_new(const struct weft_http_options *options);
+
+/**
+ * Free a server that does not run, and close its listener.
+ *
+ * @param server    NULL does nothing.
+ * Blocks           never
+ */
+WEFT_API void weft_http_server_free(struct weft_http_server *server);
+
+/**
+ * The TCP port a server listens on, which the system chose if it was asked for 0.
+ *
+ * @param server    Any.
+ * @return          The port; 0 for a unix socket.
+ * Blocks           never
+ */
+WEFT_API int weft_http_server_port(const struct weft_http_server *server);
+
+/**
+ * Serve until weft_http_server_stop() or until the caller is cancelled; then finish gracefully.
+ *
+ * A graceful end closes the listener and idle connections at once, lets responses under way finish
+ * within the grace period, and cancels what is left. It takes its time even if the caller is
+ * cancelled. Runs once a server.
+ *
+ * @param server    Not running.
+ * @return          0 after weft_http_server_stop(); -1 and errno otherwise.
+ * Errors           ECANCELED, ETIMEDOUT the caller is; EPERM outside a fiber; EINVAL it has run;
+ *                  what accept(2) fails with when that can't be waited out.
+ * Blocks           parks the fiber until the last connection has ended
+ * Threads          the connections run on the calling thread's loop
+ */
+WEFT_API int weft_http_server_run(struct weft_http_server *server);
+
+/**
+ * Ask a running server to end gracefully. Asking twice cuts the grace period short.
+ *
+ * @param server    Running; otherwise weft_http_server_run() ends as soon as it is called.
+ * Blocks           never
+ * Threads          the thread that runs it
+ */
+WEFT_API void weft_http_server_stop(struct weft_http_server *server);
+
+/**
+ * Take a server's figures.
+ *
+ * @param server    Any.
+ * @param stats     Set.
+ * Blocks           never
+ * Threads          the thread that runs it
+ */
+WEFT_API void weft_http_server_stats(const struct weft_http_server *server,
+                                     struct weft_http_server_stats *stats);
+
+/**
+ * A whole program: make a runtime and a server, serve until SIGINT or SIGTERM, end gracefully.
+ *
+ * A second signal cuts the grace period short. Inside a fiber the running loop is used. Both
+ * signals stay blocked in the calling thread meanwhile; threads started before need to block them
+ * too.
+ *
+ * @param options   See struct weft_http_options.
+ * @return          0 after a signal; -1 and errno, with weft_error() saying what to do, otherwise.
+ * Errors           See weft_http_server_new(), weft_http_server_run() and weft_run().
+ * Blocks           until a signal
+ */
+WEFT_API int weft_http_serve(const struct weft_http_options *options);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * pthread and C11 mutexes. The fiber is the owner.
+ *
+ * A normal mutex is the C library's own: a fiber tries it, and waits in our queue while it is
+ * taken. A waiter that was woken and came too late is handed the mutex by the next unlock, so that
+ * a fiber which locks again at once starves nobody.
+ */
+#include "hook/waiting.h"
+
+enum {
+    TYPE = 3,               /* the bits of glibc's kind that tell the type */
+    BOUND_TO_THREAD = 0x70, /* robust, priority inheriting, priority protected: never handed over */
+    SHARED = 0x80,          /* between processes */
+};
+
+static inline bool has_owner(const pthread_mutex_t *mutex)
+{
+    int type = mutex->__data.__kind & TYPE;
+    return type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP;
+}
+
+static int attempt(struct weft__fiber *self, void *object)
+{
+    pthread_mutex_t *mutex = object;
+    return has_owner(mutex) ? weft__owned_try(self, mutex)
+                            : WEFT__REAL(pthread_mutex_trylock)(mutex);
+}
+
+/*
+ * A plain thread gives its mutex up inside pthread_cond_wait, where no hook sees it, and so does
+ * another process: while such a one holds it, it is looked at from time to time. Fibers of this
+ * thread, and whoever they hand it to, are seen.
+ */
+static bool released_unseen(const pthread_mutex_t *mutex)
+{
+    return mutex->__data.__kind & SHARED || mutex->__data.__owner != gettid();
+}
+
+int weft__mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex, int64_t deadline)
+{
+    int error = attempt(self, mutex);
+    if (__builtin_expect(error != EBUSY, 1))
+        return error;
+    return weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
+                                                            .attempt = attempt,
+                                                            .deadline = deadline,
+                                                            .exclusive = true,
+                                                            .unseen = released_unseen(mutex) });
+}
+
+static inline int unlock_normal(pthread_mutex_t *mutex)
+{
+    if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)) &&
+        weft__hand_over(mutex))
+        return 0;
+    int error = WEFT__REAL(pthread_mutex_unlock)(mutex);
+    weft__release_fence();
+    if (weft__anybody(mutex))
+        weft__wake_one(mutex);
+    return error;
+}
+
+int weft__mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    if (__builtin_expect(!has_owner(mutex), 1))
+        return unlock_normal(mutex);
+    int error = self ? weft__owned_unlock(self, mutex) : WEFT__REAL(pthread_mutex_unlock)(mutex);
+    weft__release_fence();
+    if (weft__anybody(mutex))
+        weft__wake_one(mutex);
+    return error;
+}
+
+int weft__hook_pthread_mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    return weft__mutex_lock(self, mutex, INT64_MAX);
+}
+
+int weft__hook_pthread_mutex_trylock(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    int error = attempt(self, mutex);
+    return error == EDEADLK ? EBUSY : error;
+}
+
+int weft__hook_pthread_mutex_clocklock(struct weft__fiber *self, pthread_mutex_t *mutex,
+                                       clockid_t clock, const struct timespec *time)
+{
+    int error = attempt(self, mutex);
+    int64_t deadline;
+    if (error != EBUSY || (error = weft__deadline_at(self, clock, time, &deadline)) != 0)
+        return error;
+    return weft__mutex_lock(self, mutex, deadline);
+}
+
+int weft__hook_pthread_mutex_timedlock(struct weft__fiber *self, pthread_mutex_t *mutex,
+                                       const struct timespec *time)
+{
+    return weft__hook_pthread_mutex_clocklock(self, mutex, CLOCK_REALTIME, time);
+}
+
+int weft__hook_pthread_mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    return weft__mutex_unlock(self, mutex);
+}
+
+/* --- C11: the same objects under other names */
+
+static int thrd(int error)
+{
+    switch (error) {
+    case 0:
+        return thrd_success;
+    case EBUSY:
+        return thrd_busy;
+    case ETIMEDOUT:
+        return thrd_timedout;
+    case ENOMEM:
+        return thrd_nomem;
+    default:
+        return thrd_error;
+    }
+}
+
+int weft__hook_mtx_lock(struct weft__fiber *self, mtx_t *mutex)
+{
+    return thrd(weft__mutex_lock(self, (pthread_mutex_t *)(void *)mutex, INT64_MAX));
+}
+
+int weft__hook_mtx_trylock(struct weft__fiber *self, mtx_t *mutex)
+{
+    return thrd(weft__hook_pthread_mutex_trylock(self, (pthread_mutex_t *)(void *)mutex));
+}
+
+int weft__hook_mtx_timedlock(struct weft__fiber *self, mtx_t *mutex, const struct timespec *time)
+{
+    return thrd(weft__hook_pthread_mutex_timedlock(self, (pthread_mutex_t *)(void *)mutex, time));
+}
+
+int weft__hook_mtx_unlock(struct weft__fiber *self, mtx_t *mutex)
+{
+    return thrd(weft__mutex_unlock(self, (pthread_mutex_t *)(void *)mutex));
+}

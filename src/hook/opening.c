@@ -1,0 +1,122 @@
+/*
+ * open of a FIFO, which waits for the other side.
+ *
+ * A thread that blocks there can't be called back, so the file is opened with O_NONBLOCK, which is
+ * taken off before anybody sees the descriptor. For writing that is refused until a reader is
+ * there, and is tried again and again; for reading it succeeds, and then tee, which takes nothing
+ * away, tells an empty FIFO from one that nobody has opened for writing
+ * (docs/decisions/014-files.md).
+ */
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "hook/hook.h"
+
+#define TRY_FIRST (50 * WEFT_MICROSECOND)
+#define TRY_LAST (5 * WEFT_MILLISECOND)
+
+/* What the other calls say of a path that can't be looked at, they say themselves. */
+static bool is_fifo(int folder, const char *path, int flags)
+{
+    struct stat status;
+    bool excluded = flags & (O_NONBLOCK | O_PATH | O_DIRECTORY) ||
+                    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ||
+                    (flags & O_ACCMODE) == O_RDWR;
+    return !excluded && path &&
+           weft__raw(SYS_newfstatat, folder, path, &status,
+                     flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
+           S_ISFIFO(status.st_mode);
+}
+
+static int pause_for(struct weft__fiber *self, int64_t *pause)
+{
+    int64_t next = weft__deadline(weft__now(self->runtime), *pause);
+    int ended = weft__park_until(self, WEFT__WAIT_IO, NULL, next, true);
+    *pause = *pause * 2 < TRY_LAST ? *pause * 2 : TRY_LAST;
+    return ended < 0 ? ended : 0;
+}
+
+/* A writer is there, or was: what it left, or its end, can be read. */
+static bool has_writer(int fd, int scratch)
+{
+    struct pollfd one = { .fd = fd, .events = POLLIN };
+    struct timespec now = { 0 };
+    return weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) != 0 ||
+           weft__raw(SYS_tee, fd, scratch, 1, SPLICE_F_NONBLOCK) != 0;
+}
+
+static int await_writer(struct weft__fiber *self, int fd)
+{
+    int scratch[2] = { -1, -1 };
+    struct statfs system;
+    if (weft__raw(SYS_fstatfs, fd, &system) == 0 && system.f_type == PIPEFS_MAGIC)
+        return 0; /* a pipe, by its name below /proc: its open waits for nobody */
+    int error = (int)weft__raw(SYS_pipe2, scratch, O_CLOEXEC | O_NONBLOCK);
+    if (error)
+        return error;
+    int64_t pause = TRY_FIRST;
+    while (!error && !has_writer(fd, scratch[1]))
+        error = pause_for(self, &pause);
+    weft__raw(SYS_close, scratch[0]);
+    weft__raw(SYS_close, scratch[1]);
+    return error;
+}
+
+static long open_fifo(struct weft__fiber *self, int folder, const char *path, int flags,
+                      mode_t mode)
+{
+    int64_t pause = TRY_FIRST;
+    bool writes = (flags & O_ACCMODE) == O_WRONLY;
+    int error = weft__checkpoint(self);
+    long fd = -ENXIO;
+    while (!error && fd == -ENXIO) {
+        fd = weft__raw(SYS_openat, folder, path, flags | O_NONBLOCK, mode);
+        if (fd == -ENXIO && writes)
+            error = pause_for(self, &pause);
+        else
+            break;
+    }
+    if (error || fd < 0)
+        return error ? error : fd;
+    if (!writes)
+        error = await_writer(self, (int)fd);
+    long status = weft__raw(SYS_fcntl, fd, F_GETFL);
+    weft__raw(SYS_fcntl, fd, F_SETFL, status & ~O_NONBLOCK);
+    if (error)
+        weft__raw(SYS_close, fd);
+    return error ? error : fd;
+}
+
+int weft__hook_openat(struct weft__fiber *self, int folder, const char *path, int flags,
+                      mode_t mode)
+{
+    if (!self || !is_fifo(folder, path, flags))
+        return weft__note_opened(WEFT__REAL(openat)(folder, path, flags, mode));
+    return weft__note_opened((int)weft__result(open_fifo(self, folder, path, flags, mode)));
+}
+
+int weft__hook_open(struct weft__fiber *self, const char *path, int flags, mode_t mode)
+{
+    if (!self || !is_fifo(AT_FDCWD, path, flags))
+        return weft__note_opened(WEFT__REAL(open)(path, flags, mode));
+    return weft__note_opened((int)weft__result(open_fifo(self, AT_FDCWD, path, flags, mode)));
+}
+
+int weft__hook_creat(struct weft__fiber *self, const char *path, mode_t mode)
+{
+    return weft__hook_open(self, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+/* The fortified ones have no mode, and end a program that needs it. */
+int weft__hook___open_2(struct weft__fiber *self, const char *path, int flags)
+{
+    return __OPEN_NEEDS_MODE(flags) ? WEFT__REAL(__open_2)(path, flags)
+                                    : weft__hook_open(self, path, flags, 0);
+}
+
+int weft__hook___openat_2(struct weft__fiber *self, int folder, const char *path, int flags)
+{
+    return __OPEN_NEEDS_MODE(flags) ? WEFT__REAL(__openat_2)(folder, path, flags)
+                                    : weft__hook_openat(self, folder, path, flags, 0);
+}

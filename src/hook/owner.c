@@ -1,0 +1,81 @@
+/*
+ * Who holds a recursive or error-checking mutex.
+ *
+ * The C library remembers the thread, and would let any fiber of it in. Here the fiber is
+ * remembered, beside the queue of those who wait; the real mutex is locked once, to keep other
+ * threads out.
+ */
+#include "base/alloc.h"
+#include "hook/waiting.h"
+
+struct owned {
+    struct weft__list node;
+    const pthread_mutex_t *mutex;
+    const struct weft__fiber *owner;
+    unsigned depth;
+};
+
+static struct owned *find(struct weft__bucket *bucket, const pthread_mutex_t *mutex)
+{
+    weft__list_each(node, &bucket->owned) {
+        struct owned *owned = weft__container_of(node, struct owned, node);
+        if (owned->mutex == mutex)
+            return owned;
+    }
+    return NULL;
+}
+
+static int enter_again(struct owned *owned, const struct weft__fiber *self,
+                       const pthread_mutex_t *mutex)
+{
+    if (owned->owner != self)
+        return EBUSY;
+    if ((mutex->__data.__kind & 3) == PTHREAD_MUTEX_ERRORCHECK_NP)
+        return EDEADLK;
+    if (owned->depth == UINT32_MAX)
+        return EAGAIN;
+    owned->depth++;
+    return 0;
+}
+
+/* Memory comes before the bucket's lock: an allocator may take a mutex of its own. */
+int weft__owned_try(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    struct weft__bucket *bucket = weft__bucket(mutex);
+    struct owned *fresh = weft__malloc(sizeof *fresh);
+    if (!fresh)
+        return EAGAIN;
+    weft__lock_enter(&bucket->lock);
+    struct owned *owned = find(bucket, mutex);
+    int error = owned ? enter_again(owned, self, mutex) : WEFT__REAL(pthread_mutex_trylock)(mutex);
+    if (!owned && error == 0) {
+        *fresh = (struct owned){ .mutex = mutex, .owner = self, .depth = 1 };
+        weft__list_append(&bucket->owned, &fresh->node);
+        fresh = NULL;
+    }
+    weft__lock_leave(&bucket->lock);
+    weft__free(fresh);
+    return error;
+}
+
+int weft__owned_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    struct weft__bucket *bucket = weft__bucket(mutex);
+    int error = 0;
+    weft__lock_enter(&bucket->lock);
+    struct owned *owned = find(bucket, mutex);
+    if (!owned) {
+        error = WEFT__REAL(pthread_mutex_unlock)(mutex);
+    } else if (owned->owner != self) {
+        error = EPERM;
+        owned = NULL;
+    } else if (--owned->depth > 0) {
+        owned = NULL;
+    } else {
+        weft__list_remove(&owned->node);
+        error = WEFT__REAL(pthread_mutex_unlock)(mutex);
+    }
+    weft__lock_leave(&bucket->lock);
+    weft__free(owned);
+    return error;
+}

@@ -1,0 +1,79 @@
+/* pthread read-write locks: the real one is tried, and a release wakes readers up to a writer. */
+#include "hook/waiting.h"
+
+static int attempt_read(struct weft__fiber *self, void *lock)
+{
+    (void)self;
+    return WEFT__REAL(pthread_rwlock_tryrdlock)(lock);
+}
+
+static int attempt_write(struct weft__fiber *self, void *lock)
+{
+    (void)self;
+    return WEFT__REAL(pthread_rwlock_trywrlock)(lock);
+}
+
+static int acquire(struct weft__fiber *self, pthread_rwlock_t *lock, bool exclusive,
+                   int64_t deadline)
+{
+    return weft__acquire(
+        self, &(struct weft__acquisition){ .object = lock,
+                                           .attempt = exclusive ? attempt_write : attempt_read,
+                                           .deadline = deadline,
+                                           .exclusive = exclusive,
+                                           .unseen = lock->__data.__shared });
+}
+
+int weft__hook_pthread_rwlock_rdlock(struct weft__fiber *self, pthread_rwlock_t *lock)
+{
+    int error = attempt_read(self, lock);
+    return error != EBUSY ? error : acquire(self, lock, false, INT64_MAX);
+}
+
+int weft__hook_pthread_rwlock_wrlock(struct weft__fiber *self, pthread_rwlock_t *lock)
+{
+    int error = attempt_write(self, lock);
+    return error != EBUSY ? error : acquire(self, lock, true, INT64_MAX);
+}
+
+int weft__hook_pthread_rwlock_clockrdlock(struct weft__fiber *self, pthread_rwlock_t *lock,
+                                          clockid_t clock, const struct timespec *time)
+{
+    int64_t deadline;
+    int error = weft__deadline_at(self, clock, time, &deadline);
+    if (error || (error = attempt_read(self, lock)) != EBUSY)
+        return error;
+    return acquire(self, lock, false, deadline);
+}
+
+int weft__hook_pthread_rwlock_clockwrlock(struct weft__fiber *self, pthread_rwlock_t *lock,
+                                          clockid_t clock, const struct timespec *time)
+{
+    int64_t deadline;
+    int error = weft__deadline_at(self, clock, time, &deadline);
+    if (error || (error = attempt_write(self, lock)) != EBUSY)
+        return error;
+    return acquire(self, lock, true, deadline);
+}
+
+int weft__hook_pthread_rwlock_timedrdlock(struct weft__fiber *self, pthread_rwlock_t *lock,
+                                          const struct timespec *time)
+{
+    return weft__hook_pthread_rwlock_clockrdlock(self, lock, CLOCK_REALTIME, time);
+}
+
+int weft__hook_pthread_rwlock_timedwrlock(struct weft__fiber *self, pthread_rwlock_t *lock,
+                                          const struct timespec *time)
+{
+    return weft__hook_pthread_rwlock_clockwrlock(self, lock, CLOCK_REALTIME, time);
+}
+
+int weft__hook_pthread_rwlock_unlock(struct weft__fiber *self, pthread_rwlock_t *lock)
+{
+    (void)self;
+    int error = WEFT__REAL(pthread_rwlock_unlock)(lock);
+    weft__release_fence();
+    if (weft__anybody(lock))
+        weft__wake_shared(lock);
+    return error;
+}

@@ -1,0 +1,107 @@
+/* Connections: from accepted to closed, idle in between. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <weft/error.h>
+#include <weft/task.h>
+#include <weft/time.h>
+
+#include "http/exchange.h"
+
+#define LINGER_TIME (2 * WEFT_SECOND)
+
+static void close_connection(struct weft__connection *connection)
+{
+    struct weft_http_server *server = connection->server;
+    weft__list_remove(&connection->node);
+    weft__stream_close(&connection->stream);
+    server->stats.connections--;
+    free(connection);
+}
+
+/* Runs in a fresh fiber whenever a request has begun to arrive, or the connection has to end. */
+static int connection_ready(void *argument)
+{
+    struct weft__connection *connection = argument;
+    struct weft_http_server *server = connection->server;
+    weft__list_remove(&connection->node);
+    weft__list_append(&server->busy, &connection->node);
+    server->stats.active++;
+
+    enum weft__next next;
+    do {
+        next = weft__exchange_run(connection);
+    } while (next == WEFT__NEXT_REQUEST);
+
+    server->stats.active--;
+    if (next == WEFT__NEXT_IDLE && !server->stopping) {
+        weft__stream_release(&connection->stream);
+        connection->idle_since = weft_now();
+        weft__list_remove(&connection->node);
+        weft__list_append(&server->idle, &connection->node);
+        return 1;
+    }
+    if (next == WEFT__NEXT_LINGER) {
+        weft__stream_linger(&connection->stream, WEFT__LINGER_MAX, LINGER_TIME);
+    }
+    close_connection(connection);
+    return 0;
+}
+
+static void answer_overload(struct weft_http_server *server, int fd)
+{
+    static const char ANSWER[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "retry-after: 1\r\n"
+                                 "connection: close\r\n"
+                                 "content-type: text/plain; charset=utf-8\r\n"
+                                 "content-length: 33\r\n\r\n"
+                                 "The server is full. Try later...\n";
+    server->stats.overloaded++;
+    /* What has arrived is read, because closing over unread bytes would reset the answer away. */
+    char dropped[1024];
+    while (recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) == (ssize_t)sizeof(dropped)) {
+    }
+    send(fd, ANSWER, sizeof(ANSWER) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+void weft__connection_open(struct weft_http_server *server, int fd)
+{
+    server->stats.accepted++;
+    if (server->stats.connections >= server->options.max_connections) {
+        answer_overload(server, fd);
+        return;
+    }
+    struct weft__connection *connection = calloc(1, sizeof(*connection));
+    if (!connection) {
+        answer_overload(server, fd);
+        return;
+    }
+    connection->server = server;
+    connection->idle_since = weft_now();
+    weft__stream_init(&connection->stream, fd, &server->pool,
+                      server->limits.head + WEFT__HTTP1_ROOM, server->options.write_timeout);
+    server->stats.connections++;
+    weft__list_append(&server->idle, &connection->node);
+    connection->watch = weft_watch(&server->connections, fd, connection_ready, connection);
+    if (!connection->watch) {
+        weft_log(WEFT_LOG_WARNING, "http: a connection was dropped: %s", strerror(errno));
+        close_connection(connection);
+        return;
+    }
+    if (server->stats.connections == 1) {
+        weft_condition_signal(&server->opened);
+    }
+}
+
+void weft__connection_expire(struct weft__connection *connection)
+{
+    struct weft_http_server *server = connection->server;
+    connection->expired = true;
+    weft__list_remove(&connection->node);
+    weft__list_append(&server->busy, &connection->node);
+    weft_watch_wake(connection->watch);
+}

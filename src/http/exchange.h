@@ -1,0 +1,135 @@
+#ifndef WEFT_HTTP_EXCHANGE_H
+#define WEFT_HTTP_EXCHANGE_H
+
+/* One request and its response on an HTTP/1 connection. Lives on the stack of the fiber. */
+
+#include <sys/uio.h>
+
+#include <weft/http/message.h>
+
+#include "http/memory.h"
+#include "http/server.h"
+
+enum {
+    /* Bytes dropped behind an answer that ends a connection. */
+    WEFT__LINGER_MAX = 1 << 20,
+    /* Bytes of an unread request body that are dropped to keep the connection. */
+    WEFT__DISCARD_MAX = 65536,
+    /* The head and what is sent along with it, or small chunks. */
+    WEFT__OUT_INLINE = 1024,
+};
+
+/* What becomes of a connection after an exchange. */
+enum weft__next {
+    WEFT__NEXT_CLOSE,
+    WEFT__NEXT_LINGER, /* close, but let the answer arrive first */
+    WEFT__NEXT_IDLE,
+    WEFT__NEXT_REQUEST,
+};
+
+/* The body of a request, decoded as the handler reads it. */
+struct weft__request_body {
+    struct weft_http_body body;
+    struct weft__exchange *exchange;
+    struct weft__http1_head *head; /* until reading begins */
+    struct weft__http1_body decoder;
+    size_t pending;  /* bytes of the input that the last chunk used */
+    uint64_t length; /* of the whole body; UINT64_MAX: not told */
+    uint64_t limit;
+    int64_t started; /* when it first had to wait; 0: never */
+    bool begun;      /* the decoder is initialized */
+    bool expects;    /* the client waits for "100 Continue" */
+    bool done;
+    int failure;     /* the errno that every further read gives */
+    unsigned status; /* what to answer for it */
+    const char *reason;
+};
+
+struct weft__exchange {
+    struct weft_http_request request;
+    struct weft_http_response response;
+    struct weft__connection *connection;
+    struct weft__request_body *body; /* NULL: the request has none */
+    struct weft__buffer head_bytes;  /* what the request's texts lie in once the body needs room */
+    struct weft__gone *gone;         /* NULL: nobody asked */
+    bool head_only;                  /* HEAD */
+    bool client_keeps;               /* the client lets the connection live on */
+    struct weft_http_memory memory;
+};
+
+/** How the end of a response's body is told. */
+enum weft__framing {
+    WEFT__FRAMING_NONE,
+    WEFT__FRAMING_LENGTH,
+    WEFT__FRAMING_CHUNKED,
+    WEFT__FRAMING_CLOSE,
+};
+
+/* The sending side of an exchange. */
+struct weft_http_stream {
+    struct weft__connection *connection;
+    char *out; /* bytes to send first: the head, gathered chunks */
+    size_t used;
+    size_t capacity;
+    char *heap;         /* out, if it was grown for a corked stream */
+    uint64_t remaining; /* with LENGTH */
+    enum weft__framing framing;
+    bool corked;
+    bool sending; /* a fiber is in the middle of a send */
+    int broken;   /* the errno for which every further write fails */
+
+    struct weft__list beat; /* in the server's list; free without a heartbeat */
+    int64_t interval;
+    int64_t last; /* the server's clock at the last write */
+};
+
+/** Read, handle and answer one request. */
+enum weft__next weft__exchange_run(struct weft__connection *connection);
+
+/* Requests: request.c */
+
+/** Read a head and fill in the request. 1 done; 0 with *next set; -1 with *status and *reason. */
+int weft__request_read(struct weft__exchange *exchange, struct weft__http1_head *head,
+                       enum weft__next *next, unsigned *status, const char **reason);
+
+/** True if what is left of the request's body can be dropped cheaply. */
+bool weft__request_body_droppable(const struct weft__exchange *exchange);
+
+/** Drop the rest of the request's body. 0 the connection can go on; -1. */
+int weft__request_body_finish(struct weft__exchange *exchange);
+
+/** The operations of a request's body. */
+extern const struct weft_http_body_operations weft__request_body_operations;
+
+/* Responses: response.c */
+
+/** Send the response. 0 the connection may go on; -1 it must be closed. */
+int weft__response_send(struct weft__exchange *exchange);
+
+/** Answer a request that could not be read. */
+void weft__response_refuse(struct weft__connection *connection, unsigned status,
+                           const char *reason);
+
+/** Forget what a handler had filled in. */
+void weft__response_reset(struct weft_http_response *response, int error);
+
+/* Output: output.c */
+
+/** Send what was gathered. 0; -1 and the stream is broken. */
+int weft__output_flush(struct weft_http_stream *stream);
+
+/** End the body properly. 0; -1. */
+int weft__output_end(struct weft_http_stream *stream);
+
+/** Leave the heartbeat list, give memory back. */
+void weft__output_fini(struct weft_http_stream *stream);
+
+/** Send a comment if the stream has been quiet. From another fiber than the one that writes. */
+void weft__output_beat(struct weft_http_stream *stream, int64_t now);
+
+/* The client that goes: gone.c */
+
+/** Stop looking. */
+void weft__gone_fini(struct weft__exchange *exchange);
+
+#endif

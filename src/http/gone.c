@@ -1,0 +1,73 @@
+/*
+ * Noticing that the client has gone while a handler waits for something else.
+ *
+ * A watch looks at the connection beside the fiber that answers. Readable means: the end of the
+ * stream or an error (the fiber is cancelled), or bytes of a next request (then nothing more can be
+ * told, and the watch ends). Bytes are only peeked at.
+ */
+#include <sys/socket.h>
+
+#include <weft/scope.h>
+#include <weft/task.h>
+#include <weft/watch.h>
+
+#include "base/fail.h"
+#include "http/exchange.h"
+
+struct weft__gone {
+    struct weft_scope scope;
+    struct weft_task *handler;
+    int fd;
+};
+
+static int look(void *argument)
+{
+    struct weft__gone *gone = argument;
+    if (weft_cancelled()) {
+        return 0; /* the exchange is over */
+    }
+    char byte;
+    ssize_t got = recv(gone->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return 1;
+    }
+    if (got <= 0) {
+        weft_cancel(gone->handler);
+    }
+    return 0;
+}
+
+int weft_http_request_cancel_if_gone(struct weft_http_request *request)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (!exchange) {
+        return weft__fail(ENOTSUP);
+    }
+    if (exchange->gone) {
+        return 0;
+    }
+    struct weft__gone *gone = weft_http_allocate(&exchange->memory, sizeof(*gone));
+    if (!gone) {
+        return -1;
+    }
+    *gone = (struct weft__gone){
+        .scope = { .name = "client", .keep_going = true, .reap = true },
+        .handler = weft_self(),
+        .fd = exchange->connection->stream.fd,
+    };
+    if (!weft_watch(&gone->scope, gone->fd, look, gone)) {
+        int error = errno;
+        weft_scope_fini(&gone->scope);
+        return weft__fail(error);
+    }
+    exchange->gone = gone;
+    return 0;
+}
+
+void weft__gone_fini(struct weft__exchange *exchange)
+{
+    if (exchange->gone) {
+        weft_scope_fini(&exchange->gone->scope);
+        exchange->gone = NULL;
+    }
+}

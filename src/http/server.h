@@ -1,0 +1,78 @@
+#ifndef WEFT_HTTP_SERVER_INTERNAL_H
+#define WEFT_HTTP_SERVER_INTERNAL_H
+
+/*
+ * The server and its connections.
+ *
+ *      acceptor fiber --weft_watch--> connection (idle: 150 bytes, no stack, no buffer)
+ *                                          | readable
+ *                                          v
+ *                           a fresh fiber: head, handler, answer; next request if it is there
+ *                                          | nothing more to read
+ *                                          v
+ *                                      idle again
+ *
+ * One clerk fiber ends what has been idle too long and sends heartbeats, so that neither costs a
+ * timer for each connection. Its coarse clock is all the time that the fast path needs.
+ */
+
+#include <weft/http/server.h>
+#include <weft/scope.h>
+#include <weft/sync.h>
+#include <weft/watch.h>
+
+#include "base/list.h"
+#include "net/listen.h"
+#include "net/stream.h"
+#include "proto/http1.h"
+
+struct weft_http_server {
+    struct weft_http_options options; /* with the defaults filled in */
+    struct weft__http1_limits limits;
+    struct weft__http1_field *fields; /* where a head that comes whole is parsed */
+    struct weft__listener listener;
+    struct weft__stream_pool pool;
+
+    struct weft_scope connections;
+    struct weft_task *acceptor;
+    struct weft_condition start;  /* the acceptor may begin */
+    struct weft_condition opened; /* the clerk has something to look after again */
+    bool ran;
+    bool stopping;
+
+    struct weft__list idle;  /* connections, the longest idle first */
+    struct weft__list busy;  /* connections with a fiber */
+    struct weft__list beats; /* streams with a heartbeat */
+    int64_t clock;           /* ns, as of the clerk's last look */
+    int64_t tick;            /* ns between looks */
+    int64_t date_second;     /* the second `date` is of */
+    char date[40];           /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+    size_t date_length;
+    struct weft_http_server_stats stats;
+};
+
+struct weft__connection {
+    struct weft__list node; /* in the server's idle or busy list */
+    struct weft_http_server *server;
+    struct weft_watch *watch;
+    struct weft__stream stream;
+    int64_t idle_since;
+    bool expired; /* to be closed unless a request has come */
+};
+
+/** Take over an accepted socket; answers 503 when there are too many. */
+void weft__connection_open(struct weft_http_server *server, int fd);
+
+/** Let an idle connection end itself. */
+void weft__connection_expire(struct weft__connection *connection);
+
+/** The date field, made once a second. */
+struct weft__slice weft__server_date(struct weft_http_server *server);
+
+/** Look after idle connections and heartbeats until cancelled. */
+int weft__clerk(void *argument);
+
+/** Let the clerk look often enough for something that is due each `interval`. */
+void weft__clerk_hurry(struct weft_http_server *server, int64_t interval);
+
+#endif

@@ -1,0 +1,235 @@
+#include "net/stream.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <weft/time.h>
+
+#include "base/fail.h"
+
+static void *pool_take(struct weft__stream_pool *pool)
+{
+    void *block = pool->free;
+    if (!block) {
+        return malloc(WEFT__STREAM_BLOCK);
+    }
+    memcpy(&pool->free, block, sizeof(pool->free));
+    pool->count--;
+    return block;
+}
+
+static void pool_give(struct weft__stream_pool *pool, void *block)
+{
+    if (pool->count >= WEFT__STREAM_POOLED) {
+        free(block);
+        return;
+    }
+    memcpy(block, &pool->free, sizeof(pool->free));
+    pool->free = block;
+    pool->count++;
+}
+
+void weft__stream_pool_fini(struct weft__stream_pool *pool)
+{
+    while (pool->free) {
+        free(pool_take(pool));
+    }
+}
+
+void weft__stream_init(struct weft__stream *stream, int fd, struct weft__stream_pool *pool,
+                       size_t limit, int64_t write_timeout)
+{
+    stream->fd = fd;
+    stream->pool = pool;
+    stream->write_timeout = write_timeout;
+    weft__buffer_init(&stream->in, limit);
+}
+
+void weft__stream_release_buffer(struct weft__stream_pool *pool, struct weft__buffer *buffer)
+{
+    if (buffer->data && buffer->capacity == WEFT__STREAM_BLOCK) {
+        pool_give(pool, buffer->data);
+        weft__buffer_init(buffer, buffer->limit);
+    } else {
+        weft__buffer_fini(buffer);
+    }
+}
+
+void weft__stream_release(struct weft__stream *stream)
+{
+    weft__stream_release_buffer(stream->pool, &stream->in);
+}
+
+void weft__stream_close(struct weft__stream *stream)
+{
+    weft__stream_release(stream);
+    if (stream->fd >= 0) {
+        close(stream->fd);
+        stream->fd = -1;
+    }
+}
+
+/* Where to receive to. A first block comes from the pool; a full one grows to take longer reads. */
+static char *room_for(struct weft__stream *stream, size_t *size)
+{
+    struct weft__buffer *in = &stream->in;
+    if (!in->data && in->limit >= WEFT__STREAM_BLOCK) {
+        in->data = pool_take(stream->pool);
+        in->capacity = in->data ? WEFT__STREAM_BLOCK : 0;
+    }
+    if (in->length == 0) {
+        weft__buffer_clear(in);
+    }
+    size_t left = in->limit - in->length;
+    if (left == 0) {
+        errno = ENOBUFS;
+        return NULL;
+    }
+    size_t wanted = in->capacity - in->length;
+    if (wanted < WEFT__STREAM_BLOCK / 4) {
+        wanted = left < WEFT__STREAM_READ ? left : WEFT__STREAM_READ;
+    }
+    *size = wanted < left ? wanted : left;
+    return weft__buffer_reserve(in, *size);
+}
+
+static ssize_t receive(struct weft__stream *stream, int flags)
+{
+    size_t size;
+    char *room = room_for(stream, &size);
+    if (!room) {
+        return -1;
+    }
+    ssize_t got;
+    do {
+        got = recv(stream->fd, room, size, flags);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        weft__buffer_added(&stream->in, (size_t)got);
+    }
+    return got;
+}
+
+ssize_t weft__stream_try_fill(struct weft__stream *stream)
+{
+    return receive(stream, MSG_DONTWAIT);
+}
+
+ssize_t weft__stream_fill(struct weft__stream *stream, int64_t timeout)
+{
+    ssize_t got = receive(stream, MSG_DONTWAIT);
+    if (got >= 0 || errno != EAGAIN) {
+        return got;
+    }
+    if (timeout == WEFT_FOREVER) {
+        return receive(stream, 0);
+    }
+    WEFT_TIMEOUT(timeout);
+    return receive(stream, 0);
+}
+
+/* A deadline in poll's unit: at least 1 ms, so that a short one does not become a busy loop. */
+static int milliseconds(int64_t duration)
+{
+    if (duration == WEFT_FOREVER) {
+        return -1;
+    }
+    int64_t ms = (duration + WEFT_MILLISECOND - 1) / WEFT_MILLISECOND;
+    return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int wait_writable(struct weft__stream *stream)
+{
+    struct pollfd wait = { .fd = stream->fd, .events = POLLOUT };
+    int ready;
+    do {
+        ready = poll(&wait, 1, milliseconds(stream->write_timeout));
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
+}
+
+static ssize_t send_some(struct weft__stream *stream, struct iovec *slices, size_t count)
+{
+    struct msghdr message = { .msg_iov = slices, .msg_iovlen = count };
+    ssize_t sent;
+    do {
+        sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EAGAIN) {
+        return 0;
+    }
+    return sent;
+}
+
+/* Drop what was sent, and empty slices, from the front. Slices left. */
+static size_t advance(struct iovec **slices, size_t count, size_t sent)
+{
+    struct iovec *first = *slices;
+    while (count > 0 && sent >= first->iov_len) {
+        sent -= first->iov_len;
+        first++;
+        count--;
+    }
+    if (count > 0) {
+        first->iov_base = (char *)first->iov_base + sent;
+        first->iov_len -= sent;
+    }
+    *slices = first;
+    return count;
+}
+
+int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t count)
+{
+    count = advance(&slices, count, 0);
+    while (count > 0) {
+        ssize_t sent = send_some(stream, slices, count);
+        if (sent < 0 || (sent == 0 && wait_writable(stream) < 0)) {
+            return -1;
+        }
+        count = advance(&slices, count, (size_t)sent);
+    }
+    return 0;
+}
+
+ssize_t weft__stream_try_send(struct weft__stream *stream, const void *data, size_t length)
+{
+    ssize_t sent;
+    do {
+        sent = send(stream->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 && errno == EAGAIN ? 0 : sent;
+}
+
+int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t length)
+{
+    const char *next = data;
+    while (length > 0) {
+        ssize_t sent = weft__stream_try_send(stream, next, length);
+        if (sent < 0 || (sent == 0 && wait_writable(stream) < 0)) {
+            return -1;
+        }
+        next += sent;
+        length -= (size_t)sent;
+    }
+    return 0;
+}
+
+void weft__stream_linger(struct weft__stream *stream, size_t limit, int64_t timeout)
+{
+    if (shutdown(stream->fd, SHUT_WR) < 0) {
+        return;
+    }
+    WEFT_TIMEOUT(timeout);
+    while (limit > 0) {
+        weft__buffer_clear(&stream->in);
+        ssize_t got = weft__stream_fill(stream, WEFT_FOREVER);
+        if (got <= 0) {
+            return;
+        }
+        limit -= (size_t)got < limit ? (size_t)got : limit;
+    }
+}
