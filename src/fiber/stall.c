@@ -6,6 +6,7 @@
  * a loop around clock_gettime() is one place.
  */
 #include <dlfcn.h>
+#include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,14 +44,20 @@ static const void *base_of(const void *address)
     return dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
-/* Of a library that everybody uses: what is called there does not tell places apart. */
+/*
+ * Of a library that everybody uses: what is called there does not tell places apart. A sanitizer
+ * stands before the C library in most calls, but not in all.
+ */
 static bool is_common(const void *address)
 {
-    static const void *library;
-    if (!library)
-        library = base_of((const void *)(uintptr_t)snprintf);
+    static const void *library, *before_it;
+    if (!library) {
+        before_it = base_of((const void *)(uintptr_t)snprintf);
+        library = base_of((const void *)(uintptr_t)gnu_get_libc_version);
+    }
     const void *base = base_of(address);
-    return !base || base == library || (uintptr_t)base == getauxval(AT_SYSINFO_EHDR);
+    return !base || base == library || base == before_it ||
+           (uintptr_t)base == getauxval(AT_SYSINFO_EHDR);
 }
 
 static const void *function_of(const void *address)

@@ -79,10 +79,21 @@ static bool run_one(int (*function)(void *), int argument)
 #define STACKS 1
 #endif
 
+/* Spin until COUNT spins have been seen: a busy machine may keep the watchdog from its work. */
+static const struct weft_stall *spin_until_seen(uint64_t count)
+{
+    const struct weft_stall *stall = NULL;
+    for (int i = 0; i < 100 && (!stall || stall->count < count); i++) {
+        must(run_one(spinner, 0), "spinner");
+        stall = stall_of("the spinner");
+    }
+    return stall;
+}
+
 static void spins(void)
 {
-    must(run_one(spinner, 0), "spinner");
-    ok(log_wait(1), "a fiber that computes for 80 ms is reported");
+    spin_until_seen(1);
+    ok(log_wait(1), "a fiber that computes is reported");
     const char *line = log_find("the spinner", 0);
     must(line, "the line has the fiber's name");
     diag("%s", line);
@@ -92,7 +103,6 @@ static void spins(void)
         ok(strstr(line, "spin_in_the_middle < spinner"), "and with its stack");
     const struct weft_stall *stall = stall_of("the spinner");
     must(stall, "the place is counted");
-    is_int(stall->count, 1, "once");
     is_str(stall->function, "spinner", "its function is told");
     is_str(stall->call, "", "it was in no system call");
     ok(stall->longest >= 10 * WEFT_MILLISECOND, "it lasted %lld ms",
@@ -100,21 +110,30 @@ static void spins(void)
     ok(stall->total >= stall->longest, "all of them took as long, or longer");
 
     int lines = atomic_load(&log_count);
-    for (int i = 0; i < 3; i++)
-        must(run_one(spinner, 0), "spinner");
+    size_t places = weft_stalls(NULL, 0);
+    uint64_t before = stall->count;
+    stall = spin_until_seen(before + 3);
+    ok(stall->count >= before + 3, "the same place is counted: %d times", (int)stall->count);
     weft_sleep(50 * WEFT_MILLISECOND);
-    is_int(atomic_load(&log_count), lines, "the same place is not reported again");
-    stall = stall_of("the spinner");
-    ok(stall->count >= 3, "but counted: %d times", (int)stall->count);
+    is_int(weft_stalls(NULL, 0), places, "as one place");
+    is_int(atomic_load(&log_count), lines, "but not reported again");
+}
+
+static bool sleeper_returns(void)
+{
+    struct weft_task *task = weft_go(NULL, sleeper, (int){ 0 });
+    struct weft_result result;
+    must(task && weft_join(task, &result) == 0, "sleeper");
+    return result.value == 0;
 }
 
 static void sleeps(void)
 {
     int lines = atomic_load(&log_count);
-    struct weft_task *task = weft_go(NULL, sleeper, (int){ 0 });
-    struct weft_result result;
-    must(task && weft_join(task, &result) == 0, "sleeper");
-    is_int(result.value, 0, "the call that is looked at is not interrupted");
+    bool whole = true;
+    for (int i = 0; i < 100 && !stall_of("the sleeper"); i++)
+        whole = sleeper_returns() && whole;
+    ok(whole, "the call that is looked at is not interrupted");
     ok(log_wait(lines + 1), "a fiber in a blocking system call is reported");
     const char *line = log_find("the sleeper", lines);
     must(line, "the line has the fiber's name");
@@ -127,15 +146,21 @@ static void sleeps(void)
     ok(stall->frame_count >= 2, "and a stack of %zu frames", stall->frame_count);
 }
 
-static void reads(void)
+static void read_once(int fds[2])
 {
-    int fds[2];
     pthread_t writer;
-    int lines = atomic_load(&log_count);
-    must(pipe(fds) == 0, "pipe");
     must(pthread_create(&writer, NULL, write_later, &fds[1]) == 0, "thread");
     must(run_one(reader, fds[0]), "reader");
     pthread_join(writer, NULL);
+}
+
+static void reads(void)
+{
+    int fds[2];
+    int lines = atomic_load(&log_count);
+    must(pipe(fds) == 0, "pipe");
+    for (int i = 0; i < 100 && !stall_of("the reader"); i++)
+        read_once(fds);
     ok(log_wait(lines + 1), "so is one that reads around the hooks");
     const char *line = log_find("the reader", lines);
     ok(line && strstr(line, "asleep in read"), "in read");

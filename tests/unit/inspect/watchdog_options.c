@@ -38,6 +38,15 @@ static uint64_t stalls_with(int64_t threshold, int64_t duration)
     return counted() - before;
 }
 
+/* A busy machine may keep the watchdog from its work for once. */
+static bool seen_with(int64_t threshold)
+{
+    bool seen = false;
+    for (int i = 0; i < 100 && !seen; i++)
+        seen = stalls_with(threshold, 60 * WEFT_MILLISECOND) > 0;
+    return seen;
+}
+
 static int errno_with(int64_t threshold)
 {
     struct weft_options options = { .watchdog = threshold };
@@ -74,9 +83,9 @@ static void thresholds(void)
     is_int(stalls_with(0, 60 * WEFT_MILLISECOND), 0, "nor when the environment says so");
     unsetenv("WEFT_WATCHDOG");
     is_int(stalls_with(WEFT_SECOND, 60 * WEFT_MILLISECOND), 0, "60 ms are less than a second");
-    ok(stalls_with(10 * WEFT_MILLISECOND, 60 * WEFT_MILLISECOND) > 0, "and more than 10 ms");
+    ok(seen_with(10 * WEFT_MILLISECOND), "and more than 10 ms");
 #ifndef __SANITIZE_THREAD__ /* there the default is never */
-    ok(stalls_with(0, 60 * WEFT_MILLISECOND) > 0, "and more than the default");
+    ok(seen_with(0), "and more than the default");
 #endif
 }
 
@@ -94,7 +103,7 @@ static void *run_loop(void *argument)
     return NULL;
 }
 
-static void several_loops(void)
+static uint64_t seen_of_three(void)
 {
     pthread_t threads[3];
     int64_t duration = 60 * WEFT_MILLISECOND;
@@ -103,7 +112,14 @@ static void several_loops(void)
         must(pthread_create(&threads[i], NULL, run_loop, &duration) == 0, "thread");
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
-    uint64_t seen = counted() - before;
+    return counted() - before;
+}
+
+static void several_loops(void)
+{
+    uint64_t seen = 0;
+    for (int i = 0; i < 20 && seen == 0; i++)
+        seen = seen_of_three();
     ok(seen >= 1, "of three loops that are held after a rest %d are seen", (int)seen);
 }
 
@@ -127,8 +143,7 @@ static int forks(void *argument)
 {
     pid_t child = fork();
     if (child == 0) {
-        bool seen = stalls_with(0, 60 * WEFT_MILLISECOND) > 0;
-        _exit(seen ? 7 : 1);
+        _exit(seen_with(0) ? 7 : 1);
     }
     int status = 0;
     (void)argument;
@@ -149,8 +164,7 @@ static void own_handler(void)
 {
     struct sigaction action = { .sa_handler = on_urgent }, present;
     sigaction(SIGURG, &action, NULL);
-    ok(stalls_with(10 * WEFT_MILLISECOND, 60 * WEFT_MILLISECOND) > 0,
-       "a program's own SIGURG handler is no hindrance");
+    ok(seen_with(10 * WEFT_MILLISECOND), "a program's own SIGURG handler is no hindrance");
     sigaction(SIGURG, NULL, &present);
     ok(present.sa_handler == on_urgent, "it stays installed");
     is_int(urgent, 0, "and is not called");
