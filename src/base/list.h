@@ -65,6 +65,15 @@ static inline void weft__list_remove(struct weft__list *node)
     weft__list_init(node);
 }
 
+/** Move a node from the list it is in to before POSITION: before the head means at the end. */
+static inline void weft__list_move(struct weft__list *position, struct weft__list *node)
+{
+    struct weft__list *prev = node->prev, *next = node->next;
+    prev->next = next;
+    next->prev = prev;
+    weft__list_append(position, node);
+}
+
 /** Take the first node out; NULL when the list is empty. */
 static inline struct weft__list *weft__list_pop(struct weft__list *head)
 {

@@ -34,4 +34,19 @@ weft__context_switch(struct weft__context *from, const struct weft__context *to)
                        "v29", "v30", "v31", "cc", "memory");
 }
 
+/** Go on elsewhere for good: nothing of the context that is left is kept. */
+__attribute__((always_inline)) static inline void
+weft__context_leave(const struct weft__context *to)
+{
+    register const struct weft__context *x1 __asm__("x1") = to;
+    __asm__ volatile("ldp x10, x9, [x1]\n\t"
+                     "ldr x29, [x1, #16]\n\t"
+                     "mov sp, x10\n\t"
+                     "br x9"
+                     :
+                     : "r"(x1)
+                     : "x9", "x10", "memory");
+    __builtin_unreachable();
+}
+
 #endif

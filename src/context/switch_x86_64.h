@@ -28,4 +28,18 @@ weft__context_switch(struct weft__context *from, const struct weft__context *to)
                        "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory");
 }
 
+/** Go on elsewhere for good: nothing of the context that is left is kept. */
+__attribute__((always_inline)) static inline void
+weft__context_leave(const struct weft__context *to)
+{
+    __asm__ volatile("movq 8(%0), %%rax\n\t"
+                     "movq 16(%0), %%rbp\n\t"
+                     "movq 0(%0), %%rsp\n\t"
+                     "jmpq *%%rax"
+                     :
+                     : "S"(to)
+                     : "rax", "memory");
+    __builtin_unreachable();
+}
+
 #endif

@@ -44,8 +44,7 @@ enum weft__wait {
 };
 
 enum weft__state {
-    WEFT__RUNNING,
-    WEFT__READY,
+    WEFT__READY, /* or it runs: then it is weft__current */
     WEFT__PARKED
 };
 
@@ -72,12 +71,12 @@ struct weft__fiber {
     struct weft__frame *frame; /* innermost */
     uint32_t magic;
     int saved_errno;
-    int wake_result;
     uint8_t state; /* enum weft__state */
     uint8_t wait;  /* enum weft__wait */
     bool cancellable;
-    uint32_t parks; /* so far */
     bool blocking;  /* in a block that goes around the hooks */
+    uint32_t parks; /* so far */
+    int wake_result;
     const void *wait_object;
     struct weft_task *task;
     struct weft__frame base;
@@ -179,7 +178,6 @@ static inline struct weft_scope *weft__scope_outer(const struct weft__scope *sco
 struct weft__ready {
     struct weft__fiber *head;
     struct weft__fiber *tail;
-    size_t count;
 };
 
 struct weft__load {
@@ -189,14 +187,15 @@ struct weft__load {
 };
 
 struct weft__runtime {
-    int *errno_pointer;
     struct weft__ready ready;
     int budget;      /* switches and calls that did not park, before the loop looks around */
     int budget_next; /* grown and shrunk with the time a turn takes */
     struct weft__context loop_context;
     struct weft__sanitizer loop_sanitizer;
+#ifdef WEFT__ASAN
     struct weft__sanitizer *left; /* the side a switch came from */
-    struct weft__fiber *dead;     /* ended, its sanitizer state to be released */
+#endif
+    struct weft__fiber *dead; /* ended, its sanitizer state to be released */
     struct weft__loop loop;
     struct weft__stacks stacks;
     struct weft__list free_tasks;
@@ -228,6 +227,15 @@ extern _Thread_local struct weft__fiber *weft__current;
 
 /** This thread's runtime; NULL without one. */
 extern _Thread_local struct weft__runtime *weft__runtime_current;
+
+/** From a thread's own block to its errno: the same in every thread. */
+extern ptrdiff_t weft__errno_offset;
+
+/** This thread's errno, without the call that `errno` is. Below weft_run(). */
+static inline int *weft__errno(void)
+{
+    return (int *)(void *)((char *)__builtin_thread_pointer() + weft__errno_offset);
+}
 
 /** One more fiber resumed. The loop's thread alone writes: no read-modify-write is needed. */
 static inline void weft__count_switch(struct weft__runtime *runtime)
@@ -273,13 +281,26 @@ static inline void weft__spend(struct weft__fiber *self)
         weft__reschedule(self);
 }
 
-/** Switch to a fiber at once; the caller goes on right after it parks or ends. */
-void weft__run_now(struct weft__fiber *self, struct weft__fiber *fiber);
+/** Right before every switch; ENDING: the side that is left never runs again. */
+static inline void weft__leave(struct weft__runtime *runtime, struct weft__sanitizer *from,
+                               struct weft__sanitizer *to, int ending)
+{
+#ifdef WEFT__ASAN
+    runtime->left = from;
+#endif
+    (void)runtime;
+    weft__sanitizer_leave(from, to, ending);
+}
 
 /** Right after every switch, on the new side. */
 static inline void weft__arrive(struct weft__runtime *runtime, struct weft__sanitizer *here)
 {
+    (void)runtime;
+#ifdef WEFT__ASAN
     weft__sanitizer_arrive(here, runtime->left);
+#else
+    (void)here;
+#endif
 #ifdef WEFT__TSAN
     if (runtime->dead) {
         weft__sanitizer_destroy(&runtime->dead->sanitizer);
@@ -288,11 +309,14 @@ static inline void weft__arrive(struct weft__runtime *runtime, struct weft__sani
 #endif
 }
 
-/** The body of every fiber: runs its task and switches away for good. */
+/** The body of every fiber: runs its function, ends its task and switches away for good. */
 void weft__fiber_main(void *fiber);
 
 /** The loop, on the thread's own stack, until the runtime has finished. 0 or a negative errno. */
 int weft__run_loop(struct weft__runtime *runtime);
+
+/** How many are ready: a walk along the queue. */
+size_t weft__ready_count(const struct weft__runtime *runtime);
 
 /** Put a fiber that does not run at the end of the ready queue. */
 void weft__make_ready(struct weft__runtime *runtime, struct weft__fiber *fiber);
@@ -367,9 +391,6 @@ struct weft_task *weft__task_start(struct weft__scope *scope, int (*function)(vo
 void weft__task_free(struct weft__runtime *runtime, struct weft_task *task);
 void weft__task_chunks_free(struct weft__runtime *runtime);
 void weft__task_result(const struct weft_task *task, struct weft_result *result);
-
-/** Run a fiber's function and end its task; the fiber is still to be left. */
-void weft__task_run(struct weft__fiber *self);
 
 /** The scope of weft_go(NULL, …): the task's own. NULL without memory. */
 struct weft_scope *weft__implicit_scope(struct weft__fiber *self);

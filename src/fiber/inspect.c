@@ -35,7 +35,7 @@ int weft_stats(struct weft_stats *stats)
     *stats = (struct weft_stats){
         .backend = runtime->loop.backend->name,
         .tasks = runtime->tasks,
-        .ready = runtime->ready.count,
+        .ready = weft__ready_count(runtime),
         .parked_io = parked[WEFT__WAIT_IO],
         .parked_time = parked[WEFT__WAIT_TIME],
         .parked_sync = parked[WEFT__WAIT_SYNC] + parked[WEFT__WAIT_LOCK] + parked[WEFT__WAIT_JOIN] +

@@ -147,6 +147,11 @@ static int no_backend(enum weft_backend backend, int error)
     return weft__fail_with(-error, "weft_run: the loop cannot be made: %s", strerror(-error));
 }
 
+__attribute__((constructor)) static void find_errno(void)
+{
+    weft__errno_offset = (char *)&errno - (char *)__builtin_thread_pointer();
+}
+
 /* epoll unless io_uring is asked for: docs/decisions/013-backend-choice.md has the numbers. */
 static int open_loop(struct weft__runtime *runtime, enum weft_backend backend)
 {
@@ -188,7 +193,6 @@ static struct weft__runtime *runtime_new(const struct weft_options *options)
         errno = saved;
         return NULL;
     }
-    runtime->errno_pointer = &errno;
     runtime->budget_next = BUDGET_FIRST;
     runtime->max_tasks = options->max_tasks;
     runtime->offload_threads = options->offload_threads;

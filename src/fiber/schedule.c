@@ -5,76 +5,29 @@
  *        ^                                                                              │
  *        └───────────────────────── poll, fire timers, first ready ─────────────────────┘
  *
- * Fibers switch to each other directly. The loop runs on the thread's own stack; it looks around
- * after a budget of switches, which shrinks when a turn takes long and grows back when it is short.
+ * Fibers switch to each other directly (switch.h). The loop runs on the thread's own stack; it
+ * looks around after a budget of switches, which shrinks when a turn takes long and grows back when
+ * it is short, but not before the turn has lasted 20 us.
  */
 #include <errno.h>
 
 #include "base/assert.h"
-#include "fiber/fiber.h"
 #include "fiber/probe.h"
+#include "fiber/switch.h"
 
 _Thread_local struct weft__fiber *weft__current;
 _Thread_local struct weft__runtime *weft__runtime_current;
+ptrdiff_t weft__errno_offset;
 
 enum {
     BUDGET_MOST = 256,
     BUDGET_LEAST = 32
 };
 
+#define TURN_LEAST (20 * WEFT_MICROSECOND)
 #define TURN_LONG (500 * WEFT_MICROSECOND)
 #define TURN_SHORT (250 * WEFT_MICROSECOND)
 #define TRIM_EVERY WEFT_SECOND
-
-static inline void push_back(struct weft__ready *ready, struct weft__fiber *fiber)
-{
-    fiber->next_ready = NULL;
-    if (ready->head)
-        ready->tail->next_ready = fiber;
-    else
-        ready->head = fiber;
-    ready->tail = fiber;
-    ready->count++;
-}
-
-static inline void push_front(struct weft__ready *ready, struct weft__fiber *fiber)
-{
-    fiber->next_ready = ready->head;
-    if (!ready->head)
-        ready->tail = fiber;
-    ready->head = fiber;
-    ready->count++;
-}
-
-enum {
-    CACHE_LINE = 64,
-    FRAMES_FETCHED = 8, /* lines: the calls from a hooked read down to the switch */
-    RECORD_FETCHED = 3  /* lines: what a switch and a hook touch of the record */
-};
-
-/*
- * Fetch the record and the newest frames of the fiber that runs after the next one, while the next
- * one runs: of thousands that wait they have left the caches, a microsecond in all to bring back.
- */
-static inline void fetch(const struct weft__fiber *fiber)
-{
-    const char *frames = fiber->context.sp;
-    for (int i = 0; i < FRAMES_FETCHED; i++)
-        __builtin_prefetch(frames + i * CACHE_LINE);
-    for (int i = 0; i < RECORD_FETCHED; i++)
-        __builtin_prefetch((const char *)fiber + i * CACHE_LINE);
-    __builtin_prefetch(fiber->next_ready);
-}
-
-static inline struct weft__fiber *pop_front(struct weft__ready *ready)
-{
-    struct weft__fiber *fiber = ready->head;
-    ready->head = fiber->next_ready;
-    ready->count--;
-    if (ready->head)
-        fetch(ready->head);
-    return fiber;
-}
 
 /* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
 static uint64_t draw(uint64_t *seed)
@@ -85,12 +38,21 @@ static uint64_t draw(uint64_t *seed)
     return *seed * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-static struct weft__fiber *pop_any(struct weft__runtime *runtime)
+size_t weft__ready_count(const struct weft__runtime *runtime)
+{
+    size_t count = 0;
+    for (const struct weft__fiber *fiber = runtime->ready.head; fiber; fiber = fiber->next_ready)
+        count++;
+    return count;
+}
+
+struct weft__fiber *weft__pop_any(struct weft__runtime *runtime)
 {
     struct weft__ready *ready = &runtime->ready;
-    uint64_t skip = draw(&runtime->seed) % ready->count;
+    size_t count = weft__ready_count(runtime);
+    uint64_t skip = count > 1 ? draw(&runtime->seed) % count : 0;
     if (skip == 0)
-        return pop_front(ready);
+        return weft__pop_front(runtime);
     struct weft__fiber *before = ready->head;
     while (--skip)
         before = before->next_ready;
@@ -98,59 +60,20 @@ static struct weft__fiber *pop_any(struct weft__runtime *runtime)
     before->next_ready = fiber->next_ready;
     if (ready->tail == fiber)
         ready->tail = before;
-    ready->count--;
     return fiber;
 }
 
-static inline struct weft__fiber *pop(struct weft__runtime *runtime)
+/*
+ * The budget is used up. If that took next to no time, looking around would cost more than what is
+ * done in between: go on. Reproducible runs must not depend on the clock.
+ */
+bool weft__turn_is_over(struct weft__runtime *runtime)
 {
-    if (__builtin_expect(runtime->seed != 0, 0))
-        return pop_any(runtime);
-    return pop_front(&runtime->ready);
-}
-
-__attribute__((always_inline)) static inline void to_fiber(struct weft__runtime *runtime,
-                                                           struct weft__fiber *self,
-                                                           struct weft__fiber *next, int ending)
-{
-    self->saved_errno = *runtime->errno_pointer;
-    next->state = WEFT__RUNNING;
-    weft__current = next;
-    weft__count_switch(runtime);
-    WEFT__PROBE2(switch, self, next);
-    runtime->left = &self->sanitizer;
-    weft__sanitizer_leave(&self->sanitizer, &next->sanitizer, ending);
-    weft__context_switch(&self->context, &next->context);
-    weft__arrive(self->runtime, &self->sanitizer);
-    *self->runtime->errno_pointer = self->saved_errno;
-}
-
-__attribute__((always_inline)) static inline void to_loop(struct weft__runtime *runtime,
-                                                          struct weft__fiber *self, int ending)
-{
-    self->saved_errno = *runtime->errno_pointer;
-    weft__current = NULL;
-    WEFT__PROBE2(switch, self, 0);
-    runtime->left = &self->sanitizer;
-    weft__sanitizer_leave(&self->sanitizer, &runtime->loop_sanitizer, ending);
-    weft__context_switch(&self->context, &runtime->loop_context);
-    weft__arrive(self->runtime, &self->sanitizer);
-    *self->runtime->errno_pointer = self->saved_errno;
-}
-
-/* Run somebody else; SELF stands in the ready queue, is parked, or has ended. */
-__attribute__((always_inline)) static inline void suspend(struct weft__runtime *runtime,
-                                                          struct weft__fiber *self, int ending)
-{
-    if (__builtin_expect(runtime->ready.head == NULL || --runtime->budget < 0, 0)) {
-        to_loop(runtime, self, ending);
-        return;
-    }
-    struct weft__fiber *next = pop(runtime);
-    if (__builtin_expect(next == self, 0))
-        self->state = WEFT__RUNNING;
-    else
-        to_fiber(runtime, self, next, ending);
+    if (runtime->seed || runtime->virtual_clock ||
+        weft__clock() - runtime->turn_started > TURN_LEAST)
+        return true;
+    runtime->budget = runtime->budget_next;
+    return false;
 }
 
 #ifdef WEFT_TORTURE
@@ -181,7 +104,7 @@ static inline void torture(struct weft__fiber *self, bool cancellable)
 
 int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *object, bool cancellable)
 {
-    struct weft__runtime *runtime = self->runtime;
+    struct weft__runtime *runtime = weft__runtime_current;
     torture(self, cancellable);
     if (__builtin_expect(cancellable && self->frame->effective != 0, 0))
         return -self->frame->effective;
@@ -192,7 +115,7 @@ int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *objec
     self->parks++;
     runtime->parked[wait]++;
     WEFT__PROBE3(park, self, wait, object);
-    suspend(runtime, self, 0);
+    weft__suspend(runtime, self, 0);
     runtime->parked[wait]--;
     self->wait = WEFT__WAIT_NONE;
     return self->wake_result;
@@ -205,21 +128,51 @@ bool weft__wake(struct weft__fiber *fiber, int result)
     fiber->state = WEFT__READY;
     fiber->wake_result = result;
     WEFT__PROBE2(wake, fiber, result);
-    push_back(&fiber->runtime->ready, fiber);
+    weft__push_back(&fiber->runtime->ready, fiber);
     return true;
 }
 
 void weft__make_ready(struct weft__runtime *runtime, struct weft__fiber *fiber)
 {
-    fiber->state = WEFT__READY;
-    push_back(&runtime->ready, fiber);
+    weft__push_back(&runtime->ready, fiber);
+}
+
+__attribute__((noinline)) static void go_round(struct weft__runtime *runtime,
+                                               struct weft__fiber *self)
+{
+    weft__push_back(&runtime->ready, self);
+    weft__suspend(runtime, self, 0);
+}
+
+/* SELF takes the last place, and whoever has the first one runs: a rotation of the queue. */
+__attribute__((always_inline)) static inline void give_way(struct weft__runtime *runtime,
+                                                           struct weft__fiber *self)
+{
+    struct weft__ready *ready = &runtime->ready;
+    struct weft__fiber *next = ready->head;
+    if (__builtin_expect(runtime->seed || --runtime->budget < 0, 0)) {
+        go_round(runtime, self);
+        return;
+    }
+    if (__builtin_expect(!next, 0))
+        return;
+    struct weft__fiber *second = next->next_ready;
+    self->next_ready = NULL;
+    if (second) {
+        ready->tail->next_ready = self;
+        ready->head = second;
+    } else {
+        ready->head = self; /* a branch: the next load of it must not wait for the one above */
+    }
+    ready->tail = self;
+    if (__builtin_expect(runtime->tasks > WEFT__FETCH_BEYOND, 0))
+        weft__fetch(ready->head);
+    weft__to_fiber(runtime, self, next, 0);
 }
 
 void weft__reschedule(struct weft__fiber *self)
 {
-    self->state = WEFT__READY;
-    push_back(&self->runtime->ready, self);
-    suspend(self->runtime, self, 0);
+    give_way(self->runtime, self);
 }
 
 int weft_yield(void)
@@ -227,38 +180,10 @@ int weft_yield(void)
     struct weft__fiber *self = weft__current;
     if (!self)
         return weft__fail_with(EPERM, "weft_yield: no fiber runs here; call it below weft_run()");
-    self->state = WEFT__READY;
-    push_back(&self->runtime->ready, self);
-    suspend(self->runtime, self, 0);
+    give_way(weft__runtime_current, self);
     if (__builtin_expect(self->frame->effective != 0, 0))
         return weft__fail(self->frame->effective);
     return 0;
-}
-
-void weft__run_now(struct weft__fiber *self, struct weft__fiber *fiber)
-{
-    struct weft__ready *ready = &self->runtime->ready;
-    self->state = WEFT__READY;
-    if (__builtin_expect(self->runtime->budget > 0, 1))
-        push_front(ready, self);
-    else
-        push_back(ready, self); /* who only starts tasks gives the others their turn, too */
-    to_fiber(self->runtime, self, fiber, 0);
-}
-
-/*
- * Entered and left by jumps, so that every call below is returned from and the return predictor
- * is as it was when the creator of the fiber goes on.
- */
-void weft__fiber_main(void *fiber)
-{
-    struct weft__fiber *self = fiber;
-    struct weft__runtime *runtime = self->runtime;
-    weft__arrive(runtime, &self->sanitizer);
-    weft__task_run(self);
-    runtime->dead = self;
-    suspend(runtime, self, 1);
-    __builtin_unreachable();
 }
 
 int64_t weft__now(const struct weft__runtime *runtime)
@@ -328,13 +253,11 @@ static int poll_virtual(struct weft__runtime *runtime)
 
 static void run_ready(struct weft__runtime *runtime)
 {
-    struct weft__fiber *next = pop(runtime);
-    next->state = WEFT__RUNNING;
+    struct weft__fiber *next = weft__pop(runtime);
     weft__current = next;
     weft__count_switch(runtime);
     WEFT__PROBE2(switch, 0, next);
-    runtime->left = &runtime->loop_sanitizer;
-    weft__sanitizer_leave(&runtime->loop_sanitizer, &next->sanitizer, 0);
+    weft__leave(runtime, &runtime->loop_sanitizer, &next->sanitizer, 0);
     weft__context_switch(&runtime->loop_context, &next->context);
     weft__arrive(runtime, &runtime->loop_sanitizer);
 }

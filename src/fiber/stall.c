@@ -148,7 +148,7 @@ static void print_frames(const struct weft__place *place, char *text, size_t siz
         /* A return address may be the first byte of the next function. */
         const char *address = place->native.frames[i];
         weft__symbol_function(i ? address - 1 : address, name, sizeof name);
-        if (strncmp(name, "weft__task_run", 14) == 0 || strncmp(name, "weft__fiber_main", 16) == 0)
+        if (strncmp(name, "weft__fiber_main", 16) == 0)
             break;
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " < " : "", name);
     }

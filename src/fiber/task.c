@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "fiber/fiber.h"
 #include "fiber/probe.h"
+#include "fiber/switch.h"
 
 enum {
     TASKS_A_CHUNK = 63
@@ -17,17 +17,22 @@ struct weft__task_chunk {
     struct weft_task tasks[TASKS_A_CHUNK];
 };
 
-static struct weft_task *task_new(struct weft__runtime *runtime)
+__attribute__((noinline, cold)) static bool chunk_new(struct weft__runtime *runtime)
 {
-    if (weft__list_empty(&runtime->free_tasks)) {
-        struct weft__task_chunk *chunk = weft__malloc(sizeof *chunk);
-        if (!chunk)
-            return NULL;
-        chunk->next = runtime->task_chunks;
-        runtime->task_chunks = chunk;
-        for (int i = TASKS_A_CHUNK - 1; i >= 0; i--)
-            weft__list_prepend(&runtime->free_tasks, &chunk->tasks[i].node);
-    }
+    struct weft__task_chunk *chunk = weft__malloc(sizeof *chunk);
+    if (!chunk)
+        return false;
+    chunk->next = runtime->task_chunks;
+    runtime->task_chunks = chunk;
+    for (int i = TASKS_A_CHUNK - 1; i >= 0; i--)
+        weft__list_prepend(&runtime->free_tasks, &chunk->tasks[i].node);
+    return true;
+}
+
+static inline struct weft_task *task_new(struct weft__runtime *runtime)
+{
+    if (weft__list_empty(&runtime->free_tasks) && !chunk_new(runtime))
+        return NULL;
     struct weft__list *node = runtime->free_tasks.next;
     node->next->prev = &runtime->free_tasks;
     runtime->free_tasks.next = node->next;
@@ -86,10 +91,13 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->runtime = runtime;
     fiber->magic = WEFT__FIBER_MAGIC;
     fiber->saved_errno = 0;
+    fiber->state = WEFT__READY;
     fiber->wait = WEFT__WAIT_NONE;
+    fiber->cancellable = false;
     fiber->blocking = false;
     fiber->parks = 0;
     fiber->implicit = NULL;
+    fiber->locals = NULL;
     fiber->errors = NULL;
     fiber->hooked = NULL;
     fiber->name[0] = '\0';
@@ -114,14 +122,14 @@ task_start(struct weft__scope *scope, int (*function)(void *), const void *argum
            bool transient)
 {
     struct weft__runtime *runtime = scope->runtime;
-    if (runtime->tasks >= runtime->max_tasks) {
+    if (__builtin_expect(runtime->tasks >= runtime->max_tasks, 0)) {
         weft__fail_with(EAGAIN, "weft_go: %zu tasks run; raise weft_options.max_tasks",
                         runtime->tasks);
         return NULL;
     }
     struct weft_task *task = task_new(runtime);
     struct weft__fiber *fiber = task ? fiber_new(runtime, argument, size) : NULL;
-    if (!fiber) {
+    if (__builtin_expect(!fiber, 0)) {
         if (task) {
             task->errors = NULL;
             weft__task_free(runtime, task);
@@ -134,7 +142,6 @@ task_start(struct weft__scope *scope, int (*function)(void *), const void *argum
     }
     begin(fiber, task, scope);
     fiber->function = function;
-    fiber->locals = NULL;
     fiber->started = runtime->turn_started;
     task->transient = transient;
     task->released = transient || weft__scope_outer(scope)->reap;
@@ -175,14 +182,14 @@ static int close_implicit(struct weft__fiber *self, int value)
 /* weft__scope_ended(), with its most usual case in line: a success that nobody waits for yet. */
 static inline void leave_scope(struct weft__scope *scope, struct weft_task *task)
 {
-    if (task->value < 0 || task->joiner || task->released || !scope->owner || scope->waiter ||
-        !weft__list_empty(&scope->queue)) {
+    if (__builtin_expect(task->value < 0 || task->joiner || task->released || !scope->owner ||
+                             scope->waiter || !weft__list_empty(&scope->queue),
+                         0)) {
         weft__scope_ended(scope, task);
         return;
     }
     scope->alive--;
-    weft__list_remove(&task->node);
-    weft__list_append(&scope->ended, &task->node);
+    weft__list_move(&scope->ended, &task->node);
 }
 
 static void finish(struct weft__fiber *self, int value, int error)
@@ -192,14 +199,16 @@ static void finish(struct weft__fiber *self, int value, int error)
     weft_assert(self->magic == WEFT__FIBER_MAGIC);
     weft_assert(self->frame == &self->base);      /* else a WEFT_TIMEOUT was not ended */
     weft_assert(weft__list_empty(&self->scopes)); /* else a scope was not ended */
-    if (self->hooked && weft__hooked_release)
+    if (__builtin_expect(self->hooked != NULL, 0) && weft__hooked_release)
         weft__hooked_release(self->hooked);
     task->value = value;
-    task->error = value < 0 ? error : 0;
-    task->cancelled = value < 0 && self->base.effective;
-    task->errors = value < 0 ? self->errors : NULL;
-    if (value >= 0 && self->errors)
+    if (__builtin_expect(value < 0, 0)) {
+        task->error = error;
+        task->cancelled = self->base.effective != 0;
+        task->errors = self->errors;
+    } else if (__builtin_expect(self->errors != NULL, 0)) {
         weft__errors_release(self->errors);
+    }
     task->ended = true;
     task->fiber = NULL;
     runtime->tasks--;
@@ -208,17 +217,29 @@ static void finish(struct weft__fiber *self, int value, int error)
     weft__stack_give(&runtime->stacks, &self->stack);
 }
 
-void weft__task_run(struct weft__fiber *self)
+/*
+ * The body of every fiber. Entered and left by jumps, so that every call below is returned from and
+ * the return predictor is as it was when the creator of the fiber goes on.
+ */
+void weft__fiber_main(void *fiber)
 {
-    *self->runtime->errno_pointer = 0;
+    struct weft__fiber *self = fiber;
+    struct weft__runtime *runtime = self->runtime;
+    weft__arrive(runtime, &self->sanitizer);
+    *weft__errno() = 0;
     int value = self->function(self->argument);
-    if (!weft__current)
+    if (__builtin_expect(!weft__current, 0))
         _exit(value < 0 ? 1 : value & 0xff); /* the child of a fork has no loop to go back to */
-    if (self->locals)
+    if (__builtin_expect(self->locals != NULL, 0))
         weft__locals_release(self); /* while its destructors may still start tasks */
     if (__builtin_expect(self->implicit != NULL, 0))
         value = close_implicit(self, value);
-    finish(self, value, *self->runtime->errno_pointer);
+    finish(self, value, *weft__errno());
+#ifdef WEFT__TSAN
+    runtime->dead = self;
+#endif
+    weft__suspend(runtime, self, 1);
+    __builtin_unreachable();
 }
 
 /* The scope of weft_go(NULL, …): the task's own, which its end waits for. */
@@ -247,6 +268,17 @@ static struct weft_task *too_large(struct weft_scope *scope, struct weft__fiber 
     return refuse(EINVAL, "the argument is larger than WEFT_ARGUMENT_MAX; pass a pointer");
 }
 
+/* Switch to a fiber at once; the caller goes on right after it parks or ends. */
+__attribute__((always_inline)) static inline void
+run_now(struct weft__runtime *runtime, struct weft__fiber *self, struct weft__fiber *fiber)
+{
+    if (__builtin_expect(runtime->budget > 0, 1))
+        weft__push_front(&runtime->ready, self);
+    else
+        weft__push_back(&runtime->ready, self); /* who only starts tasks gives others a turn, too */
+    weft__to_fiber(runtime, self, fiber, 0);
+}
+
 __attribute__((always_inline)) static inline struct weft_task *
 start_now(struct weft__scope *scope, struct weft__fiber *self, int (*function)(void *),
           const void *argument, size_t size, bool transient)
@@ -259,9 +291,9 @@ start_now(struct weft__scope *scope, struct weft__fiber *self, int (*function)(v
         errno = saved;
         return NULL;
     }
-    if (self->locals)
+    if (__builtin_expect(self->locals != NULL, 0))
         weft__locals_inherit(task->fiber, self);
-    weft__run_now(self, task->fiber);
+    run_now(scope->runtime, self, task->fiber);
     return task;
 }
 
@@ -283,7 +315,7 @@ struct weft_task *weft_spawn(struct weft_scope *scope, int (*function)(void *),
         return refuse(ENOMEM, "no memory for the task's own scope");
     if (__builtin_expect(size > WEFT_ARGUMENT_MAX, 0))
         return too_large(scope, self);
-    int error = may_start(scope, self) ? 0 : weft__scope_check(scope, self);
+    int error = __builtin_expect(may_start(scope, self), 1) ? 0 : weft__scope_check(scope, self);
     if (__builtin_expect(error != 0, 0)) {
         errno = -error;
         return NULL;
@@ -321,10 +353,10 @@ static bool waits_for(const struct weft__fiber *self, const struct weft_task *ta
 
 static int check_join(const struct weft_task *task, const struct weft__fiber *self)
 {
-    if (!self)
+    if (__builtin_expect(!self, 0))
         return weft__fail_with(EPERM, "weft_join: no fiber runs here");
     weft_assert(task && task->magic == WEFT__TASK_MAGIC);
-    if (task->taken)
+    if (__builtin_expect(task->taken, 0))
         return weft__fail_with(EBUSY, "weft_join: another fiber already waits for the task");
     if (task->ended)
         return 0;
@@ -340,10 +372,10 @@ static int check_join(const struct weft_task *task, const struct weft__fiber *se
 int weft_join(struct weft_task *task, struct weft_result *result)
 {
     struct weft__fiber *self = weft__current;
-    if (check_join(task, self) < 0)
+    if (__builtin_expect(check_join(task, self) < 0, 0))
         return -1;
     int error = weft__checkpoint(self);
-    if (error == 0 && !task->ended) {
+    if (__builtin_expect(error == 0, 1) && !task->ended) {
         struct weft__joiner joiner = { .fiber = self };
         task->taken = true;
         task->joiner = &joiner;
@@ -353,7 +385,7 @@ int weft_join(struct weft_task *task, struct weft_result *result)
             task->taken = false;
         }
     }
-    if (error)
+    if (__builtin_expect(error != 0, 0))
         return weft__fail(-error);
     weft__task_result(task, result);
     if (task->errors)

@@ -112,7 +112,8 @@ def symbol(address):
 def state_of(fiber):
     state = str(fiber['state'].cast(gdb.lookup_type('enum weft__state')))
     if state != 'WEFT__PARKED':
-        return 'runs' if state == 'WEFT__RUNNING' else 'is ready'
+        current = fiber['runtime']['watched']['current'].dereference()
+        return 'runs' if current == fiber.address else 'is ready'
     wait = str(fiber['wait'].cast(gdb.lookup_type('enum weft__wait')))
     waited = int(fiber['wait_object'])
     shown = symbol(waited) if wait == 'WEFT__WAIT_OFFLOAD' else f'{waited:#x}'

@@ -59,6 +59,16 @@ int main(void)
     weft__list_splice(&head, &other);
     is_int(digits(&head), 12345, "an empty source adds nothing");
 
+    weft__list_move(&other, &items[3].link);
+    is_int(digits(&head), 1235, "an element moves out of one list");
+    is_int(digits(&other), 4, "into another");
+    weft__list_move(&items[4].link, &items[3].link);
+    is_int(digits(&head), 12345, "and back before an element");
+    ok(weft__list_empty(&other), "which leaves none behind");
+    weft__list_move(&head, &items[0].link);
+    is_int(digits(&head), 23451, "or within a list");
+    weft__list_move(&items[1].link, &items[0].link);
+
     weft__list_each(node, &head) {
         if (item_of(node)->number % 2 == 0)
             weft__list_remove(node);

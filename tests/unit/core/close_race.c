@@ -12,6 +12,15 @@ enum {
     ROUNDS = 4000
 };
 
+#if defined(__SANITIZE_THREAD__)
+/* The race is what is tested. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:closing\n";
+}
+#endif
+
 static _Atomic int to_close = -1;
 static _Atomic bool stop;
 
