@@ -22,6 +22,31 @@ static void close_connection(struct weft__connection *connection)
     free(connection);
 }
 
+static enum weft__next begin(struct weft__connection *connection)
+{
+    if (!connection->begun) {
+        int begun = connection->expired ? -1 : weft__connection_begin(connection);
+        if (begun <= 0) {
+            return begun < 0 ? WEFT__NEXT_CLOSE : WEFT__NEXT_IDLE;
+        }
+        connection->begun = true;
+    }
+    return WEFT__NEXT_REQUEST;
+}
+
+/* TLS may hold bytes that no event will tell of: they are taken before the connection rests. */
+static enum weft__next settle(struct weft__connection *connection, enum weft__next next)
+{
+    if (next != WEFT__NEXT_IDLE || !connection->stream.tls) {
+        return next;
+    }
+    ssize_t got = weft__stream_try_fill(&connection->stream);
+    if (got > 0) {
+        return WEFT__NEXT_REQUEST;
+    }
+    return got < 0 && errno == EAGAIN ? WEFT__NEXT_IDLE : WEFT__NEXT_CLOSE;
+}
+
 /* Runs in a fresh fiber whenever a request has begun to arrive, or the connection has to end. */
 static int connection_ready(void *argument)
 {
@@ -31,10 +56,10 @@ static int connection_ready(void *argument)
     weft__list_append(&server->busy, &connection->node);
     server->stats.active++;
 
-    enum weft__next next;
-    do {
-        next = weft__exchange_run(connection);
-    } while (next == WEFT__NEXT_REQUEST);
+    enum weft__next next = begin(connection);
+    while (next == WEFT__NEXT_REQUEST) {
+        next = settle(connection, weft__exchange_run(connection));
+    }
 
     server->stats.active--;
     if (next == WEFT__NEXT_IDLE && !server->stopping) {
@@ -81,6 +106,7 @@ void weft__connection_open(struct weft_http_server *server, int fd)
         return;
     }
     connection->server = server;
+    connection->begun = !server->tls;
     connection->idle_since = weft_now();
     weft__stream_init(&connection->stream, fd, &server->pool,
                       server->limits.head + WEFT__HTTP1_ROOM, server->options.write_timeout);

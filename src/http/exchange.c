@@ -77,7 +77,7 @@ enum weft__next weft__exchange_run(struct weft__connection *connection)
     weft__memory_init(&exchange.memory);
     exchange.connection = connection;
     exchange.request.connection_ = &exchange;
-    exchange.request.scheme = "http";
+    exchange.request.scheme = connection->stream.tls ? "https" : "http";
     exchange.request.memory = &exchange.memory;
     exchange.request.headers.memory = &exchange.memory;
 

@@ -13,12 +13,21 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
+#include "net/tls.h"
 
 struct weft__gone {
     struct weft_scope scope;
     struct weft_task *handler;
-    int fd;
+    struct weft__stream *stream;
 };
+
+/* A byte that is left where it is; as recv(2). */
+static ssize_t peek(struct weft__stream *stream)
+{
+    char byte;
+    return stream->tls ? weft__tls_peek(stream->tls, &byte, 1)
+                       : recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
 
 static int look(void *argument)
 {
@@ -26,8 +35,7 @@ static int look(void *argument)
     if (weft_cancelled()) {
         return 0; /* the exchange is over */
     }
-    char byte;
-    ssize_t got = recv(gone->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t got = peek(gone->stream);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 1;
     }
@@ -53,9 +61,9 @@ int weft_http_request_cancel_if_gone(struct weft_http_request *request)
     *gone = (struct weft__gone){
         .scope = { .name = "client", .keep_going = true, .reap = true },
         .handler = weft_self(),
-        .fd = exchange->connection->stream.fd,
+        .stream = &exchange->connection->stream,
     };
-    if (!weft_watch(&gone->scope, gone->fd, look, gone)) {
+    if (!weft_watch(&gone->scope, gone->stream->fd, look, gone)) {
         int error = errno;
         weft_scope_fini(&gone->scope);
         return weft__fail(error);

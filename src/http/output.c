@@ -207,7 +207,7 @@ void weft__output_beat(struct weft_http_stream *stream, int64_t now)
     stream->last = now;
     if (sent < 0) {
         stream->broken = errno;
-    } else if (sent > 0) {
+    } else if (sent > 0 || stream->connection->stream.tls) {
         append(stream, text + sent, length - (size_t)sent); /* goes first with the next write */
     }
 }

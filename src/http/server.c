@@ -101,10 +101,12 @@ struct weft_http_server *weft_http_server_new(const struct weft_http_options *op
         return NULL;
     }
     server->options = filled;
+    server->options.tls = NULL; /* borrowed for this call only */
     server->listener.fd = -1;
     prepare(server);
     server->fields = calloc(filled.max_fields, sizeof(*server->fields));
-    if (!server->fields || open_listener(server) < 0) {
+    if (!server->fields || (filled.tls && weft__server_secure(server, filled.tls) < 0) ||
+        open_listener(server) < 0) {
         int error = errno;
         weft_http_server_free(server);
         errno = error;
@@ -120,6 +122,7 @@ void weft_http_server_free(struct weft_http_server *server)
     }
     weft__listen_close(&server->listener);
     weft__stream_pool_fini(&server->pool);
+    weft__tls_server_free(server->tls);
     free(server->fields);
     free(server);
 }

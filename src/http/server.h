@@ -24,6 +24,7 @@
 #include "base/list.h"
 #include "net/listen.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "proto/http1.h"
 
 struct weft_http_server {
@@ -32,6 +33,9 @@ struct weft_http_server {
     struct weft__http1_field *fields; /* where a head that comes whole is parsed */
     struct weft__listener listener;
     struct weft__stream_pool pool;
+    struct weft__tls_server *tls; /* NULL: plain HTTP */
+    bool tls_plain;               /* plain HTTP is served beside it */
+    int64_t tls_checked;          /* when its files were last looked at */
 
     struct weft_scope connections;
     struct weft_task *acceptor;
@@ -57,11 +61,22 @@ struct weft__connection {
     struct weft_watch *watch;
     struct weft__stream stream;
     int64_t idle_since;
+    bool begun;   /* TLS or not is settled */
     bool expired; /* to be closed unless a request has come */
 };
 
 /** Take over an accepted socket; answers 503 when there are too many. */
 void weft__connection_open(struct weft_http_server *server, int fd);
+
+/** Make a server's TLS of its options. 0; -1 and errno, with weft_error(). */
+int weft__server_secure(struct weft_http_server *server, const struct weft_http_tls *tls);
+
+/**
+ * Begin a connection whose first bytes are there: TLS if they look like it.
+ *
+ * 1 go on; 0 nothing has come after all; -1 it is to be closed.
+ */
+int weft__connection_begin(struct weft__connection *connection);
 
 /** Let an idle connection end itself. */
 void weft__connection_expire(struct weft__connection *connection);

@@ -10,6 +10,7 @@
 #include <weft/time.h>
 
 #include "base/fail.h"
+#include "net/tls.h"
 
 static void *pool_take(struct weft__stream_pool *pool)
 {
@@ -38,12 +39,15 @@ void weft__stream_pool_fini(struct weft__stream_pool *pool)
     while (pool->free) {
         free(pool_take(pool));
     }
+    free(pool->record);
+    pool->record = NULL;
 }
 
 void weft__stream_init(struct weft__stream *stream, int fd, struct weft__stream_pool *pool,
                        size_t limit, int64_t write_timeout)
 {
     stream->fd = fd;
+    stream->tls = NULL;
     stream->pool = pool;
     stream->write_timeout = write_timeout;
     weft__buffer_init(&stream->in, limit);
@@ -67,6 +71,11 @@ void weft__stream_release(struct weft__stream *stream)
 void weft__stream_close(struct weft__stream *stream)
 {
     weft__stream_release(stream);
+    if (stream->tls) {
+        weft__tls_goodbye(stream->tls);
+        weft__tls_free(stream->tls);
+        stream->tls = NULL;
+    }
     if (stream->fd >= 0) {
         close(stream->fd);
         stream->fd = -1;
@@ -97,6 +106,37 @@ static char *room_for(struct weft__stream *stream, size_t *size)
     return weft__buffer_reserve(in, *size);
 }
 
+/* A deadline in poll's unit: at least 1 ms, so that a short one does not become a busy loop. */
+static int milliseconds(int64_t duration)
+{
+    if (duration == WEFT_FOREVER) {
+        return -1;
+    }
+    int64_t ms = (duration + WEFT_MILLISECOND - 1) / WEFT_MILLISECOND;
+    return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int wait_for(struct weft__stream *stream, short events, int64_t timeout)
+{
+    struct pollfd wait = { .fd = stream->fd, .events = events };
+    int ready;
+    do {
+        ready = poll(&wait, 1, milliseconds(timeout));
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
+}
+
+static ssize_t receive_sealed(struct weft__stream *stream, char *room, size_t size, bool wait)
+{
+    for (;;) {
+        ssize_t got = weft__tls_read(stream->tls, room, size);
+        if (got >= 0 || errno != EAGAIN || !wait ||
+            wait_for(stream, weft__tls_wants(stream->tls), WEFT_FOREVER) < 0) {
+            return got;
+        }
+    }
+}
+
 static ssize_t receive(struct weft__stream *stream, int flags)
 {
     size_t size;
@@ -105,9 +145,13 @@ static ssize_t receive(struct weft__stream *stream, int flags)
         return -1;
     }
     ssize_t got;
-    do {
-        got = recv(stream->fd, room, size, flags);
-    } while (got < 0 && errno == EINTR);
+    if (stream->tls) {
+        got = receive_sealed(stream, room, size, !(flags & MSG_DONTWAIT));
+    } else {
+        do {
+            got = recv(stream->fd, room, size, flags);
+        } while (got < 0 && errno == EINTR);
+    }
     if (got > 0) {
         weft__buffer_added(&stream->in, (size_t)got);
     }
@@ -132,28 +176,55 @@ ssize_t weft__stream_fill(struct weft__stream *stream, int64_t timeout)
     return receive(stream, 0);
 }
 
-/* A deadline in poll's unit: at least 1 ms, so that a short one does not become a busy loop. */
-static int milliseconds(int64_t duration)
-{
-    if (duration == WEFT_FOREVER) {
-        return -1;
-    }
-    int64_t ms = (duration + WEFT_MILLISECOND - 1) / WEFT_MILLISECOND;
-    return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
-}
-
 static int wait_writable(struct weft__stream *stream)
 {
-    struct pollfd wait = { .fd = stream->fd, .events = POLLOUT };
-    int ready;
-    do {
-        ready = poll(&wait, 1, milliseconds(stream->write_timeout));
-    } while (ready < 0 && errno == EINTR);
-    return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
+    short events = stream->tls ? weft__tls_wants(stream->tls) : POLLOUT;
+    return wait_for(stream, events, stream->write_timeout);
+}
+
+int weft__stream_secure(struct weft__stream *stream, struct weft__tls *tls, int64_t timeout)
+{
+    stream->tls = tls;
+    WEFT_TIMEOUT(timeout);
+    while (weft__tls_handshake(tls) < 0) {
+        if (errno != EAGAIN || wait_for(stream, weft__tls_wants(tls), WEFT_FOREVER) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static ssize_t seal(struct weft__stream *stream, const void *data, size_t length)
+{
+    ssize_t sent = weft__tls_write(stream->tls, data, length);
+    return sent < 0 && errno == EAGAIN ? 0 : sent;
+}
+
+/* Several slices become one record: each would else cost its own 22 bytes and its own call. */
+static ssize_t seal_slices(struct weft__stream *stream, const struct iovec *slices, size_t count)
+{
+    struct weft__stream_pool *pool = stream->pool;
+    if (count == 1 || slices->iov_len >= WEFT__TLS_RECORD) {
+        return seal(stream, slices->iov_base, slices->iov_len);
+    }
+    if (!pool->record && !(pool->record = malloc(WEFT__TLS_RECORD))) {
+        return -1;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < WEFT__TLS_RECORD; i++) {
+        size_t room = WEFT__TLS_RECORD - used;
+        size_t part = slices[i].iov_len < room ? slices[i].iov_len : room;
+        memcpy(pool->record + used, slices[i].iov_base, part);
+        used += part;
+    }
+    return seal(stream, pool->record, used);
 }
 
 static ssize_t send_some(struct weft__stream *stream, struct iovec *slices, size_t count)
 {
+    if (stream->tls) {
+        return seal_slices(stream, slices, count);
+    }
     struct msghdr message = { .msg_iov = slices, .msg_iovlen = count };
     ssize_t sent;
     do {
@@ -197,6 +268,9 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 
 ssize_t weft__stream_try_send(struct weft__stream *stream, const void *data, size_t length)
 {
+    if (stream->tls) {
+        return seal(stream, data, length);
+    }
     ssize_t sent;
     do {
         sent = send(stream->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -220,6 +294,9 @@ int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t 
 
 void weft__stream_linger(struct weft__stream *stream, size_t limit, int64_t timeout)
 {
+    if (stream->tls) {
+        weft__tls_goodbye(stream->tls);
+    }
     if (shutdown(stream->fd, SHUT_WR) < 0) {
         return;
     }

@@ -29,13 +29,17 @@ enum {
 struct weft__stream_pool {
     void *free;   /* each block holds the next one's address */
     size_t count; /* at most WEFT__STREAM_POOLED */
+    char *record; /* where slices are gathered for one TLS record; made at first need */
 };
 
 /** Free the blocks kept. */
 void weft__stream_pool_fini(struct weft__stream_pool *pool);
 
+struct weft__tls;
+
 struct weft__stream {
     int fd;                         /* owned; -1 once closed */
+    struct weft__tls *tls;          /* owned; NULL: bytes go as they are */
     struct weft__buffer in;         /* received and not consumed */
     struct weft__stream_pool *pool; /* where first blocks come from */
     int64_t write_timeout;          /* ns without progress until a send fails */
@@ -44,6 +48,15 @@ struct weft__stream {
 /** Begin with a connected socket, owned from now on. @param limit most unread bytes. */
 void weft__stream_init(struct weft__stream *stream, int fd, struct weft__stream_pool *pool,
                        size_t limit, int64_t write_timeout);
+
+/**
+ * Have TLS begin on the stream, and wait for its handshake.
+ *
+ * @param tls      owned from now on.
+ * @param timeout  ns for all of it.
+ * @return         0; -1 and errno: as weft__tls_handshake(), and ETIMEDOUT, ECANCELED.
+ */
+int weft__stream_secure(struct weft__stream *stream, struct weft__tls *tls, int64_t timeout);
 
 /** Close the socket, give the memory back. */
 void weft__stream_close(struct weft__stream *stream);
@@ -82,7 +95,10 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 /** weft__stream_send() of one slice: the cheapest call. */
 int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t length);
 
-/** Send what fits without waiting. Bytes sent, 0 if none fit; -1 and errno. */
+/**
+ * Send what fits without waiting. Bytes sent, 0 if none fit; -1 and errno. With TLS a 0 may have
+ * begun a record: the same bytes must come first in the next send.
+ */
 ssize_t weft__stream_try_send(struct weft__stream *stream, const void *data, size_t length);
 
 /**

@@ -40,6 +40,16 @@ static int app_show(struct weft_http_handler *handler, struct weft_http_request 
     return text ? weft_http_response_text(response, 200, "%s", text) : -1;
 }
 
+/* Who asks, and over what. */
+static int app_client(struct weft_http_handler *handler, struct weft_http_request *request,
+                      struct weft_http_response *response)
+{
+    (void)handler;
+    const char *client = weft_http_request_client(request);
+    return weft_http_response_text(response, 200, "%s %s\n", request->scheme,
+                                   client ? client : "(nobody)");
+}
+
 static int app_echo(struct weft_http_handler *handler, struct weft_http_request *request,
                     struct weft_http_response *response)
 {
@@ -260,6 +270,7 @@ static struct weft_http_route app_routes[] = {
     { "GET", "/", { .call = app_hello } },
     { NULL, "/show", { .call = app_show } },
     { NULL, "/show/*rest", { .call = app_show } },
+    { "GET", "/client", { .call = app_client } },
     { "POST", "/echo", { .call = app_echo } },
     { "POST", "/pieces", { .call = app_echo_pieces } },
     { "POST", "/ignore", { .call = app_hello } },

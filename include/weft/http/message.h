@@ -129,6 +129,17 @@ WEFT_API char *weft_http_request_text(struct weft_http_request *request, size_t 
 WEFT_API const char *weft_http_request_peer(struct weft_http_request *request);
 
 /**
+ * Who the client is by its certificate.
+ *
+ * @param request   Received by a server with `client_authority`.
+ * @return          The subject, such as "CN=anna,O=Example" (RFC 2253); NULL if it has shown no
+ *                  certificate, or no memory is left.
+ * Blocks           never
+ * Ownership        the exchange's
+ */
+WEFT_API const char *weft_http_request_client(struct weft_http_request *request);
+
+/**
  * Cancel the calling fiber as soon as the client closes its side, until the exchange is over.
  *
  * A write to a client that has gone fails by itself. A handler that waits for something else (a

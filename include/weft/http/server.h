@@ -10,6 +10,35 @@ WEFT_BEGIN_DECLS
 /** A server. Opaque. */
 struct weft_http_server;
 
+/** Files of one certificate. */
+struct weft_http_certificate {
+    const char *certificate; /**< PEM: the server's own first, then those that signed it */
+    const char *key;         /**< PEM, without a password; NULL: in the same file */
+};
+
+/** Most certificates of one server. */
+#define WEFT_HTTP_CERTIFICATES_MAX 256
+
+/**
+ * TLS of a server: versions 1.2 and 1.3, forward secrecy only.
+ *
+ * A client gets the certificate whose names (subjectAltName, a star for the first label) include
+ * the one it asks for, or the first. Files that change are read again within seconds, without a
+ * restart; what cannot be read is logged, and the old one stays. Session tickets are sealed with
+ * keys that change every 12 hours and are the same in every process forked from the one that made
+ * the server.
+ */
+struct weft_http_tls {
+    const struct weft_http_certificate *certificates; /**< `count` of them, at least one */
+    size_t count;                                     /**< at most WEFT_HTTP_CERTIFICATES_MAX */
+    const char *client_authority; /**< PEM: clients must show a certificate that one of these has
+                                       signed. NULL: none is asked for */
+    bool client_optional;         /**< with `client_authority`: one that shows none may come */
+    bool plain;                   /**< serve plain HTTP on the same port, too; otherwise that is
+                                       answered with 400 */
+    int minimum;                  /**< least version: 12 (the default) or 13 */
+};
+
 /**
  * Options of a server. A zeroed struct with `handler` asks for the defaults. WEFT_FOREVER turns a
  * time limit off, SIZE_MAX a limit of size.
@@ -22,6 +51,7 @@ struct weft_http_options {
     int listener;                      /**< above 0: a listening socket to use instead; the server
                                             owns it then */
     int backlog;                       /**< of listen(2); default 4096 */
+    const struct weft_http_tls *tls;   /**< NULL: plain HTTP. Copied */
 
     size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
     size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
@@ -30,7 +60,8 @@ struct weft_http_options {
     size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
     size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
 
-    int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408. Default 10 s */
+    int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408; also for a TLS
+                                handshake. Default 10 s */
     int64_t idle_timeout;  /**< ns a connection may wait for its next request. Default 60 s */
     int64_t body_timeout;  /**< ns for a request's body, and one second more for every
                                 WEFT_HTTP_BODY_RATE bytes, else 408. Default 20 s */
@@ -51,6 +82,8 @@ struct weft_http_server_stats {
     uint64_t refused;      /**< malformed or too large or too slow, ever */
     uint64_t overloaded;   /**< connections beyond max_connections, ever */
     uint64_t accept_waits; /**< times accepting paused for want of descriptors or memory */
+    uint64_t handshakes;   /**< of TLS, completed, ever */
+    uint64_t tls_failures; /**< of TLS, not completed, ever */
 };
 
 /**
@@ -58,7 +91,8 @@ struct weft_http_server_stats {
  *
  * @param options   Copied; the handler is borrowed.
  * @return          The server; NULL and errno, with weft_error() saying what to do, otherwise.
- * Errors           EINVAL an option; EADDRINUSE, EACCES, EADDRNOTAVAIL the address; ENOENT its
+ * Errors           EINVAL an option, a certificate or a key; ENOENT, EACCES no such file, or not
+ *                  for us; EADDRINUSE, EACCES, EADDRNOTAVAIL the address; ENOENT its
  *                  name is unknown; EMFILE; ENOMEM.
  * Blocks           for the name's resolution, if the address has one
  * Ownership        the caller's, until weft_http_server_free()
