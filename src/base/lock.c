@@ -1,28 +1,21 @@
 /* The library's own lock; see lock.h. */
 #include "base/lock.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/raw.h"
 
 void weft__futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout)
 {
-    int saved = errno;
     struct timespec limit = { timeout / 1000000000, timeout % 1000000000 };
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout == INT64_MAX ? NULL : &limit, NULL,
-            0);
-    errno = saved;
+    weft__raw(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout == INT64_MAX ? NULL : &limit);
 }
 
 void weft__futex_wake(_Atomic uint32_t *word, int count)
 {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-    errno = saved;
+    weft__raw(SYS_futex, word, FUTEX_WAKE_PRIVATE, count);
 }
 
 void weft__lock_enter_slow(struct weft__lock *lock)

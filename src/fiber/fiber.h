@@ -63,6 +63,10 @@ struct weft__frame {
     bool shield;
 };
 
+enum {
+    WEFT__HELD = 4
+};
+
 struct weft__fiber {
     struct weft__stack stack; /* first: the block at the top of a stack */
     struct weft__context context;
@@ -77,6 +81,9 @@ struct weft__fiber {
     bool blocking;  /* in a block that goes around the hooks */
     uint32_t parks; /* so far */
     int wake_result;
+    uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
+    bool deadlocked;     /* in a circle that has been reported */
+    const void *held[WEFT__HELD];
     const void *wait_object;
     struct weft_task *task;
     struct weft__frame base;

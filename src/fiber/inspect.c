@@ -10,6 +10,7 @@
 
 #include "context/unwind.h"
 #include "fiber/fiber.h"
+#include "fiber/held.h"
 #include "fiber/inspect.h"
 
 enum {
@@ -93,6 +94,17 @@ static void print_peer(FILE *stream, int fd)
         fprintf(stream, " to %s", peer);
 }
 
+static void print_holder(FILE *stream, const struct weft__fiber *holder)
+{
+    if (!holder)
+        return;
+    char function[96];
+    weft__symbol_function((const void *)(uintptr_t)holder->function, function, sizeof function);
+    fputs(" held by '", stream);
+    weft__put_plain(stream, holder->name[0] ? holder->name : function);
+    fputs("'", stream);
+}
+
 void weft__print_wait(FILE *stream, const struct weft__fiber *fiber)
 {
     const void *object = fiber->wait_object;
@@ -109,6 +121,7 @@ void weft__print_wait(FILE *stream, const struct weft__fiber *fiber)
         break;
     case WEFT__WAIT_LOCK:
         fprintf(stream, "waits for lock %p", object);
+        print_holder(stream, weft__held_by(fiber->runtime, object));
         break;
     case WEFT__WAIT_JOIN:
         fprintf(stream, "joins task %p", object);

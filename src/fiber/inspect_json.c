@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "fiber/fiber.h"
+#include "fiber/held.h"
 #include "fiber/inspect.h"
 
 /* Bytes of the well-formed UTF-8 sequence that begins here; 0 if none does. */
@@ -110,6 +111,11 @@ static void put_wait(FILE *stream, const struct weft__fiber *fiber)
         put_field(stream, "object", name);
     } else if (fiber->wait_object) {
         fprintf(stream, ",\"object\":\"%p\"", fiber->wait_object);
+        const struct weft__fiber *holder = fiber->wait == WEFT__WAIT_LOCK
+                                               ? weft__held_by(fiber->runtime, fiber->wait_object)
+                                               : NULL;
+        if (holder)
+            fprintf(stream, ",\"owner\":\"%p\"", (const void *)holder->task);
     }
 }
 

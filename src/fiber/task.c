@@ -96,6 +96,8 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->cancellable = false;
     fiber->blocking = false;
     fiber->parks = 0;
+    fiber->held_count = 0;
+    fiber->deadlocked = false;
     fiber->implicit = NULL;
     fiber->locals = NULL;
     fiber->errors = NULL;

@@ -29,8 +29,8 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/raw.h"
 #include "fiber/fiber.h"
-#include "hook/raw.h"
 
 /*
  * How a hooked call goes.

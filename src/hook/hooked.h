@@ -22,6 +22,7 @@ struct weft__hooked {
     struct hostent host;                 /* the last answer of gethostbyname and gethostbyaddr */
     char *host_buffer;
     size_t host_size;
+    void *exceptions[4]; /* those that a C++ catch block handles: cxx.c */
     struct weft__specific *specific[WEFT__SPECIFIC_BLOCKS];
 };
 

@@ -5,6 +5,7 @@
  * taken. A waiter that was woken and came too late is handed the mutex by the next unlock, so that
  * a fiber which locks again at once starves nobody.
  */
+#include "fiber/held.h"
 #include "hook/waiting.h"
 
 enum {
@@ -36,20 +37,31 @@ static bool released_unseen(const pthread_mutex_t *mutex)
     return mutex->__data.__kind & SHARED || mutex->__data.__owner != gettid();
 }
 
+/* Those with an owner are noted down where the owner is: owner.c. */
+static inline int note(struct weft__fiber *self, const pthread_mutex_t *mutex, int error)
+{
+    if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex))
+        weft__held_push(self, mutex);
+    return error;
+}
+
 int weft__mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex, int64_t deadline)
 {
     int error = attempt(self, mutex);
-    if (__builtin_expect(error != EBUSY, 1))
-        return error;
-    return weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
-                                                            .attempt = attempt,
-                                                            .deadline = deadline,
-                                                            .exclusive = true,
-                                                            .unseen = released_unseen(mutex) });
+    if (__builtin_expect(error == EBUSY, 0))
+        error =
+            weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
+                                                             .attempt = attempt,
+                                                             .deadline = deadline,
+                                                             .exclusive = true,
+                                                             .unseen = released_unseen(mutex) });
+    return note(self, mutex, error);
 }
 
-static inline int unlock_normal(pthread_mutex_t *mutex)
+static inline int unlock_normal(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
+    if (self)
+        weft__held_pop(self, mutex);
     if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)) &&
         weft__hand_over(mutex))
         return 0;
@@ -63,7 +75,7 @@ static inline int unlock_normal(pthread_mutex_t *mutex)
 int weft__mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
     if (__builtin_expect(!has_owner(mutex), 1))
-        return unlock_normal(mutex);
+        return unlock_normal(self, mutex);
     int error = self ? weft__owned_unlock(self, mutex) : WEFT__REAL(pthread_mutex_unlock)(mutex);
     weft__release_fence();
     if (weft__anybody(mutex))
@@ -78,7 +90,7 @@ int weft__hook_pthread_mutex_lock(struct weft__fiber *self, pthread_mutex_t *mut
 
 int weft__hook_pthread_mutex_trylock(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
-    int error = attempt(self, mutex);
+    int error = note(self, mutex, attempt(self, mutex));
     return error == EDEADLK ? EBUSY : error;
 }
 
@@ -87,7 +99,9 @@ int weft__hook_pthread_mutex_clocklock(struct weft__fiber *self, pthread_mutex_t
 {
     int error = attempt(self, mutex);
     int64_t deadline;
-    if (error != EBUSY || (error = weft__deadline_at(self, clock, time, &deadline)) != 0)
+    if (error != EBUSY)
+        return note(self, mutex, error);
+    if ((error = weft__deadline_at(self, clock, time, &deadline)) != 0)
         return error;
     return weft__mutex_lock(self, mutex, deadline);
 }

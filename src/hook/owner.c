@@ -6,6 +6,7 @@
  * threads out.
  */
 #include "base/alloc.h"
+#include "fiber/held.h"
 #include "hook/waiting.h"
 
 struct owned {
@@ -51,6 +52,7 @@ int weft__owned_try(struct weft__fiber *self, pthread_mutex_t *mutex)
     if (!owned && error == 0) {
         *fresh = (struct owned){ .mutex = mutex, .owner = self, .depth = 1 };
         weft__list_append(&bucket->owned, &fresh->node);
+        weft__held_push(self, mutex);
         fresh = NULL;
     }
     weft__lock_leave(&bucket->lock);
@@ -73,6 +75,7 @@ int weft__owned_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
         owned = NULL;
     } else {
         weft__list_remove(&owned->node);
+        weft__held_pop(self, mutex);
         error = WEFT__REAL(pthread_mutex_unlock)(mutex);
     }
     weft__lock_leave(&bucket->lock);

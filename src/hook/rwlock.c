@@ -1,4 +1,5 @@
 /* pthread read-write locks: the real one is tried, and a release wakes readers up to a writer. */
+#include "fiber/held.h"
 #include "hook/waiting.h"
 
 static int attempt_read(struct weft__fiber *self, void *lock)
@@ -13,15 +14,24 @@ static int attempt_write(struct weft__fiber *self, void *lock)
     return WEFT__REAL(pthread_rwlock_trywrlock)(lock);
 }
 
+/* Who writes is known; readers are many. */
+static int note(struct weft__fiber *self, const pthread_rwlock_t *lock, int error)
+{
+    if (error == 0)
+        weft__held_push(self, lock);
+    return error;
+}
+
 static int acquire(struct weft__fiber *self, pthread_rwlock_t *lock, bool exclusive,
                    int64_t deadline)
 {
-    return weft__acquire(
+    int error = weft__acquire(
         self, &(struct weft__acquisition){ .object = lock,
                                            .attempt = exclusive ? attempt_write : attempt_read,
                                            .deadline = deadline,
                                            .exclusive = exclusive,
                                            .unseen = lock->__data.__shared });
+    return exclusive ? note(self, lock, error) : error;
 }
 
 int weft__hook_pthread_rwlock_rdlock(struct weft__fiber *self, pthread_rwlock_t *lock)
@@ -33,7 +43,12 @@ int weft__hook_pthread_rwlock_rdlock(struct weft__fiber *self, pthread_rwlock_t 
 int weft__hook_pthread_rwlock_wrlock(struct weft__fiber *self, pthread_rwlock_t *lock)
 {
     int error = attempt_write(self, lock);
-    return error != EBUSY ? error : acquire(self, lock, true, INT64_MAX);
+    return error != EBUSY ? note(self, lock, error) : acquire(self, lock, true, INT64_MAX);
+}
+
+int weft__hook_pthread_rwlock_trywrlock(struct weft__fiber *self, pthread_rwlock_t *lock)
+{
+    return note(self, lock, attempt_write(self, lock));
 }
 
 int weft__hook_pthread_rwlock_clockrdlock(struct weft__fiber *self, pthread_rwlock_t *lock,
@@ -51,9 +66,10 @@ int weft__hook_pthread_rwlock_clockwrlock(struct weft__fiber *self, pthread_rwlo
 {
     int64_t deadline;
     int error = weft__deadline_at(self, clock, time, &deadline);
-    if (error || (error = attempt_write(self, lock)) != EBUSY)
+    if (error)
         return error;
-    return acquire(self, lock, true, deadline);
+    error = attempt_write(self, lock);
+    return error != EBUSY ? note(self, lock, error) : acquire(self, lock, true, deadline);
 }
 
 int weft__hook_pthread_rwlock_timedrdlock(struct weft__fiber *self, pthread_rwlock_t *lock,
@@ -70,7 +86,8 @@ int weft__hook_pthread_rwlock_timedwrlock(struct weft__fiber *self, pthread_rwlo
 
 int weft__hook_pthread_rwlock_unlock(struct weft__fiber *self, pthread_rwlock_t *lock)
 {
-    (void)self;
+    if (self && lock->__data.__cur_writer)
+        weft__held_pop(self, lock);
     int error = WEFT__REAL(pthread_rwlock_unlock)(lock);
     weft__release_fence();
     if (weft__anybody(lock))

@@ -1,6 +1,8 @@
 /* The queues of fibers that wait for pthread objects; see waiting.h. */
 #include "hook/waiting.h"
 
+#include "fiber/held.h"
+
 struct weft__bucket weft__buckets[WEFT__BUCKETS];
 
 /* In the child of a fork no fiber waits, and whoever held a bucket is gone. */
@@ -97,7 +99,7 @@ enum how_many {
     ALL
 };
 
-static void wake(const void *object, enum how_many how_many)
+static bool wake(const void *object, enum how_many how_many)
 {
     struct weft__bucket *bucket = weft__bucket(object);
     struct weft__list taken = WEFT__LIST(taken);
@@ -110,12 +112,14 @@ static void wake(const void *object, enum how_many how_many)
             break;
     }
     weft__lock_leave(&bucket->lock);
+    bool any = !weft__list_empty(&taken);
     wake_taken(&taken);
+    return any;
 }
 
-void weft__wake_one(const void *object)
+bool weft__wake_one(const void *object)
 {
-    wake(object, ONE);
+    return wake(object, ONE);
 }
 
 void weft__wake_shared(const void *object)
@@ -149,21 +153,44 @@ bool weft__hand_over(const void *object)
 #define LOOK_FIRST WEFT_MILLISECOND
 #define LOOK_LAST (16 * WEFT_MILLISECOND)
 
-/* The end of one wait: the deadline, or the next look at what may change unseen. */
-static int64_t wait_end(const struct weft__fiber *self, const struct weft__acquisition *wanted,
-                        int64_t *look)
+/* After this long it is time to ask whether the wait can ever end. */
+#define LONG_WAIT WEFT_SECOND
+
+struct looks {
+    int64_t pause;     /* until the next look at what may change unseen */
+    int64_t long_wait; /* when to look for a deadlock; INT64_MAX: done */
+};
+
+static int64_t earlier(int64_t a, int64_t b)
 {
-    if (!wanted->unseen)
-        return wanted->deadline;
-    int64_t next = weft__deadline(weft__now(self->runtime), *look);
-    if (*look < LOOK_LAST)
-        *look *= 2;
-    return next < wanted->deadline ? next : wanted->deadline;
+    return a < b ? a : b;
 }
 
-int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
+/* The end of one wait: the deadline, or the next look. */
+static int64_t wait_end(const struct weft__fiber *self, const struct weft__acquisition *wanted,
+                        struct looks *looks)
 {
-    int64_t look = LOOK_FIRST;
+    int64_t end = earlier(wanted->deadline, looks->long_wait);
+    if (!wanted->unseen)
+        return end;
+    int64_t next = weft__deadline(weft__now(self->runtime), looks->pause);
+    if (looks->pause < LOOK_LAST)
+        looks->pause *= 2;
+    return earlier(next, end);
+}
+
+static void look_around(struct weft__fiber *self, const struct weft__acquisition *wanted,
+                        struct looks *looks)
+{
+    if (weft__now(self->runtime) < looks->long_wait)
+        return;
+    looks->long_wait = INT64_MAX;
+    weft__deadlock_look(self, wanted->object);
+}
+
+static int acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
+{
+    struct looks looks = { LOOK_FIRST, weft__deadline(weft__now(self->runtime), LONG_WAIT) };
     for (bool starved = false;; starved = true) {
         struct weft__waiting waiting;
         weft__waiting_init(&waiting, self, wanted->object, wanted->exclusive);
@@ -175,7 +202,7 @@ int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *want
                 weft__parker_finish(&waiting.parker, WEFT__WAIT_LOCK, wanted->object);
             return error;
         }
-        int64_t end = wait_end(self, wanted, &look);
+        int64_t end = wait_end(self, wanted, &looks);
         int result = weft__waiting_park(&waiting, end, wanted->cancellable);
         if (waiting.granted)
             return 0;
@@ -185,7 +212,16 @@ int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *want
             return result;
         if (result > 0 && weft__now(self->runtime) >= wanted->deadline)
             return ETIMEDOUT;
+        if (result > 0)
+            look_around(self, wanted, &looks);
     }
+}
+
+int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
+{
+    int error = acquire(self, wanted);
+    self->deadlocked = false;
+    return error;
 }
 
 int weft__deadline_at(const struct weft__fiber *self, clockid_t clock, const struct timespec *time,

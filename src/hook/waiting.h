@@ -85,8 +85,8 @@ static inline void weft__release_fence(void)
 #endif
 }
 
-/** Wake the first waiter of an object. */
-void weft__wake_one(const void *object);
+/** Wake the first waiter of an object; false if there is none. */
+bool weft__wake_one(const void *object);
 
 /** Wake waiters in order, until one that wants it for itself has been woken. */
 void weft__wake_shared(const void *object);
@@ -125,6 +125,16 @@ int weft__deadline_at(const struct weft__fiber *self, clockid_t clock, const str
 /** The mutex of a condition: released and taken again, whoever owns it. */
 int weft__mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex);
 int weft__mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex, int64_t deadline);
+
+/* cxx.c: what std::call_once() leaves for its function in variables of the thread */
+
+struct weft__once_call {
+    void *callable;
+    void *call;
+};
+
+void weft__once_call_save(struct weft__once_call *saved);
+void weft__once_call_restore(const struct weft__once_call *saved);
 
 /* owner.c: recursive and error-checking mutexes, which must know the fiber that holds them */
 

@@ -1,5 +1,5 @@
-#ifndef WEFT_HOOK_RAW_H
-#define WEFT_HOOK_RAW_H
+#ifndef WEFT_BASE_RAW_H
+#define WEFT_BASE_RAW_H
 
 #include <sys/syscall.h>
 
