@@ -15,6 +15,15 @@ def ready_read(bench, report):
         report.notes.append(f"{name} failed: {reason}")
 
 
+def free_mutex(bench, report):
+    """Lock and unlock, nobody else there; the C library's own are timed in between."""
+    samples = bench.turns([Program("weft", bench.path("weft-lock"))], bench.once)
+    report.line("mutex", "ns", samples.get("weft", "mutex"), samples.get("weft", "mutex_bare"),
+                "C library", Extra(2, "ns"), False)
+    for name, reason in samples.failed.items():
+        report.notes.append(f"{name} failed: {reason}")
+
+
 def echo(bench, report, connections):
     def once(program):
         with bench.server(program) as (process, port):
@@ -46,5 +55,6 @@ def echo(bench, report, connections):
 
 def run(bench, report):
     ready_read(bench, report)
+    free_mutex(bench, report)
     for connections in (100, 1000):
         echo(bench, report, connections)

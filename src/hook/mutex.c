@@ -5,6 +5,8 @@
  * taken. A waiter that was woken and came too late is handed the mutex by the next unlock, so that
  * a fiber which locks again at once starves nobody.
  */
+#include <linux/futex.h>
+
 #include "fiber/held.h"
 #include "hook/waiting.h"
 
@@ -18,6 +20,48 @@ static inline bool has_owner(const pthread_mutex_t *mutex)
 {
     int type = mutex->__data.__kind & TYPE;
     return type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP;
+}
+
+/*
+ * The most usual mutex, in line: without attributes, free, and nobody in our queue. The C library's
+ * own protocol: 0 free, 1 locked, 2 locked and waited for by threads.
+ */
+static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+#ifdef WEFT__TSAN /* it follows the C library's calls */
+    (void)self, (void)mutex;
+    return false;
+#else
+    int expected = 0;
+    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP ||
+        !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return false;
+    mutex->__data.__owner = self->runtime->watched.thread;
+    mutex->__data.__nusers++;
+    weft__held_push(self, mutex);
+    return true;
+#endif
+}
+
+static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+#ifdef WEFT__TSAN
+    (void)self, (void)mutex;
+    return false;
+#else
+    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP || weft__anybody(mutex))
+        return false;
+    weft__held_pop(self, mutex);
+    mutex->__data.__owner = 0;
+    mutex->__data.__nusers--;
+    if (__builtin_expect(__atomic_exchange_n(&mutex->__data.__lock, 0, __ATOMIC_RELEASE) > 1, 0))
+        weft__raw(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE_PRIVATE, 1);
+    weft__release_fence();
+    if (weft__anybody(mutex)) /* it came between the two looks */
+        weft__wake_one(mutex);
+    return true;
+#endif
 }
 
 static int attempt(struct weft__fiber *self, void *object)
@@ -85,6 +129,8 @@ int weft__mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
 
 int weft__hook_pthread_mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
+    if (__builtin_expect(take_plain(self, mutex), 1))
+        return 0;
     return weft__mutex_lock(self, mutex, INT64_MAX);
 }
 
@@ -114,6 +160,8 @@ int weft__hook_pthread_mutex_timedlock(struct weft__fiber *self, pthread_mutex_t
 
 int weft__hook_pthread_mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
+    if (__builtin_expect(self != NULL, 1) && __builtin_expect(give_plain(self, mutex), 1))
+        return 0;
     return weft__mutex_unlock(self, mutex);
 }
 

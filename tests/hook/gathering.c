@@ -1,7 +1,7 @@
 /* Barriers, spin locks, once, named and shared semaphores: among fibers, threads and loops. */
 #include "hook.h"
 
-#include <sched.h>
+#include <linux/futex.h>
 #include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -323,6 +323,66 @@ FIBER(shared_objects)
     return 0;
 }
 
+/* --- futexes by syscall() */
+
+static _Atomic uint32_t word;
+
+static long wait_word(int private)
+{
+    return syscall(SYS_futex, &word, private ? FUTEX_WAIT_PRIVATE : FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static void *wait_word_in_thread(void *unused)
+{
+    (void)unused;
+    return (void *)wait_word(1);
+}
+
+static long wake_word(int most)
+{
+    return syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
+}
+
+FIBER(futexes)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    struct timespec limit = { 0, 5000000 };
+    atomic_store(&word, 1);
+    ok(wait_word(1) == -1 && errno == EAGAIN, "a word with another value: EAGAIN");
+    atomic_store(&word, 0);
+    ok(syscall(SYS_futex, &word, FUTEX_WAIT, 0, &limit, NULL, 0) == -1 && errno == ETIMEDOUT,
+       "a time limit: ETIMEDOUT");
+    ok(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINVAL,
+       "between two words: EINVAL");
+    ok(syscall(SYS_futex, nowhere(), FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EFAULT,
+       "nowhere: EFAULT");
+    is_int(wake_word(1), 0, "nobody to wake");
+    struct trial trials[] = { { .call = wait_word, .fd = 1 }, { .call = wait_word, .fd = 1 } };
+    struct weft_task *tasks[] = { trial_start(&scope, &trials[0]),
+                                  trial_start(&scope, &trials[1]) };
+    must(!trials[0].ended && !trials[1].ended, "two fibers park");
+    is_int(wake_word(1), 1, "one is woken");
+    trial_join(tasks[0]);
+    ok(trials[0].result == 0 && !trials[1].ended, "the first");
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, wait_word_in_thread, NULL) == 0, "a thread waits, too");
+    atomic_store(&word, 0);
+    usleep(20000);
+    long woken = 0;
+    for (int i = 0; i < 1000 && woken < 2; i++, usleep(1000))
+        woken += wake_word(10);
+    is_int(woken, 2, "a fiber and a thread are woken alike");
+    trial_join(tasks[1]);
+    pthread_join(thread, NULL);
+    struct trial shared_word = { .call = wait_word, .fd = 0 };
+    struct weft_task *task = trial_start(&scope, &shared_word);
+    must(!shared_word.ended, "a fiber waits for what another process may change");
+    atomic_store(&word, 5); /* and nobody wakes it */
+    trial_join(task);
+    is_int(shared_word.result, 0, "it looks again from time to time");
+    return 0;
+}
+
 int main(void)
 {
     in_runtime(fibers_meet);
@@ -333,5 +393,6 @@ int main(void)
     in_runtime(once_of_a_thread);
     in_runtime(named_semaphore);
     in_runtime(shared_objects);
+    in_runtime(futexes);
     return done_testing();
 }
