@@ -352,7 +352,8 @@ FIBER(futexes)
     atomic_store(&word, 0);
     ok(syscall(SYS_futex, &word, FUTEX_WAIT, 0, &limit, NULL, 0) == -1 && errno == ETIMEDOUT,
        "a time limit: ETIMEDOUT");
-    ok(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINVAL,
+    ok(syscall(SYS_futex, (uintptr_t)&word + 1, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 &&
+           errno == EINVAL,
        "between two words: EINVAL");
     ok(syscall(SYS_futex, nowhere(), FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EFAULT,
        "nowhere: EFAULT");
