@@ -18,7 +18,7 @@ enum weft_backend {
  *
  * The environment overrides what it names: WEFT_BACKEND (`uring`, `epoll`), WEFT_STACK_SIZE
  * (bytes), WEFT_SEED (a number), WEFT_VIRTUAL_CLOCK (`1`), WEFT_WATCHDOG (milliseconds, or `off`),
- * WEFT_INSPECT (`1`).
+ * WEFT_INSPECT (`1`), WEFT_HOOKS (families of calls that are not to park, such as `-dns,-stdio`).
  */
 struct weft_options {
     enum weft_backend backend; /**< default WEFT_BACKEND_AUTO */
@@ -85,6 +85,41 @@ WEFT_API int weft_yield(void);
  * Blocks           never
  */
 WEFT_API bool weft_running(void);
+
+/** A block whose calls hold the thread. Lives in the caller's memory. */
+struct weft_blocking {
+    void *fiber_;     /**< the runtime's */
+    unsigned before_; /**< the runtime's */
+};
+
+/**
+ * For the rest of the C block, let hooked calls hold the thread, as if Weft were not there.
+ *
+ * For the few calls that must not give way: around a fork(), in code that another fiber must not
+ * see half done, to measure. Every other fiber of the loop waits meanwhile; the watchdog reports it
+ * as any other stall. Nested blocks end one by one. Weft's own calls (weft_sleep(), channels) park
+ * all the same. Outside a fiber it changes nothing.
+ */
+#define WEFT_BLOCKING()                                                                            \
+    WEFT_AUTO(weft_blocking)                                                                       \
+    struct weft_blocking WEFT__JOIN(weft_blocking_, __COUNTER__) = weft_blocking_begin()
+
+/**
+ * Begin to hold the thread; WEFT_BLOCKING's function.
+ *
+ * @return          To be ended by weft_blocking_fini() in the same fiber, in reverse order of
+ *                  beginning.
+ * Blocks           never
+ */
+WEFT_API struct weft_blocking weft_blocking_begin(void);
+
+/**
+ * End it; what leaving the block calls. Keeps errno.
+ *
+ * @param blocking  Begun in the calling fiber.
+ * Blocks           never
+ */
+WEFT_API void weft_blocking_fini(struct weft_blocking *blocking);
 
 WEFT_END_DECLS
 

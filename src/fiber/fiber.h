@@ -43,6 +43,25 @@ enum weft__wait {
     WEFT__WAIT_COUNT,
 };
 
+/** The families of hooked calls, as hook.tbl has them. */
+enum weft__family {
+    WEFT__FAMILY_IO,
+    WEFT__FAMILY_SOCKET,
+    WEFT__FAMILY_DESCRIPTOR,
+    WEFT__FAMILY_POLL,
+    WEFT__FAMILY_TIME,
+    WEFT__FAMILY_LOCK,
+    WEFT__FAMILY_FILE,
+    WEFT__FAMILY_SIGNAL,
+    WEFT__FAMILY_PROCESS,
+    WEFT__FAMILY_STDIO,
+    WEFT__FAMILY_DNS,
+    WEFT__FAMILY_KEY,
+    WEFT__FAMILY_COUNT
+};
+
+#define WEFT__AROUND_ALL UINT16_MAX
+
 enum weft__state {
     WEFT__READY, /* or it runs: then it is weft__current */
     WEFT__PARKED
@@ -78,8 +97,8 @@ struct weft__fiber {
     uint8_t state; /* enum weft__state */
     uint8_t wait;  /* enum weft__wait */
     bool cancellable;
-    bool blocking;  /* in a block that goes around the hooks */
-    uint32_t parks; /* so far */
+    uint16_t around; /* families of hooks that its calls go around: 1 << enum weft__family */
+    uint32_t parks;  /* so far */
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
     bool deadlocked;     /* in a circle that has been reported */
@@ -215,7 +234,8 @@ struct weft__runtime {
     uint64_t switches; /* read by the watchdog: see weft__count_switch() */
     uint64_t seed;     /* 0: first in, first out */
     bool virtual_clock;
-    bool finished; /* the root has ended */
+    uint16_t around; /* of every new fiber: WEFT_HOOKS */
+    bool finished;   /* the root has ended */
     int64_t virtual_now;
     int64_t turn_started;
     int64_t trimmed; /* when idle stacks were last looked at */

@@ -278,14 +278,14 @@ int weft__dump(FILE *stream, size_t limit)
     const struct weft__tree_visitor visitor = { print_task, print_scope, limit };
     /* The tree must not change under the walk: what the stream writes holds the thread. */
     struct weft__fiber *self = weft__current;
-    bool blocking = self && self->blocking;
+    uint16_t around = self ? self->around : 0;
     if (self)
-        self->blocking = true;
+        self->around = WEFT__AROUND_ALL;
     size_t left = weft__tree_walk(runtime, &visitor, stream);
     if (left && limit != SIZE_MAX)
         fprintf(stream, "and %zu more tasks\n", left);
     if (self)
-        self->blocking = blocking;
+        self->around = around;
     return ferror(stream) ? weft__fail(EIO) : 0;
 }
 

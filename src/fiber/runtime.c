@@ -109,6 +109,43 @@ static int check_watchdog(int64_t *threshold)
                            *threshold);
 }
 
+/* "-dns,-stdio": families of hooks to go around. */
+static int read_hooks(uint16_t *around)
+{
+    static const char *const families[WEFT__FAMILY_COUNT] = {
+        [WEFT__FAMILY_IO] = "io",
+        [WEFT__FAMILY_SOCKET] = "socket",
+        [WEFT__FAMILY_DESCRIPTOR] = "descriptor",
+        [WEFT__FAMILY_POLL] = "poll",
+        [WEFT__FAMILY_TIME] = "time",
+        [WEFT__FAMILY_LOCK] = "lock",
+        [WEFT__FAMILY_FILE] = "file",
+        [WEFT__FAMILY_SIGNAL] = "signal",
+        [WEFT__FAMILY_PROCESS] = "process",
+        [WEFT__FAMILY_STDIO] = "stdio",
+        [WEFT__FAMILY_DNS] = "dns",
+        [WEFT__FAMILY_KEY] = "key",
+    };
+    const char *text = getenv("WEFT_HOOKS");
+    *around = 0;
+    for (const char *rest = text; rest && *rest; rest += *rest == ',') {
+        size_t length = strcspn(rest, ",");
+        int family = 0;
+        while (family < WEFT__FAMILY_COUNT &&
+               (*rest != '-' || strlen(families[family]) != length - 1 ||
+                memcmp(rest + 1, families[family], length - 1) != 0))
+            family++;
+        if (family == WEFT__FAMILY_COUNT)
+            return bad_environment("WEFT_HOOKS", text,
+                                   "families with a minus before each are wanted, such as "
+                                   "-dns,-stdio (io, socket, descriptor, poll, time, lock, file, "
+                                   "signal, process, stdio, dns, key)");
+        *around |= (uint16_t)(1U << family);
+        rest += length;
+    }
+    return 0;
+}
+
 static int read_environment(struct weft_options *options)
 {
     uint64_t stack_size = options->stack_size;
@@ -296,13 +333,15 @@ int weft_run_with(const struct weft_options *options, int (*function)(void *), v
         return weft__fail_with(-error, "weft_run: the thread runs with a shadow stack; fibers need "
                                        "it off (GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)");
     struct weft_options chosen = options ? *options : (struct weft_options){ 0 };
-    if (read_environment(&chosen) < 0)
+    uint16_t around;
+    if (read_environment(&chosen) < 0 || read_hooks(&around) < 0)
         return -1;
     weft__fork_install();
     weft__overflow_install();
     struct weft__runtime *runtime = runtime_new(&chosen);
     if (!runtime)
         return -1;
+    runtime->around = around;
     int value = run_root(runtime, chosen.inspect, function, argument);
     if (value < 0)
         saved = errno;

@@ -279,6 +279,22 @@ int weft__run_loop(struct weft__runtime *runtime)
     return error;
 }
 
+struct weft_blocking weft_blocking_begin(void)
+{
+    struct weft__fiber *self = weft__current;
+    struct weft_blocking blocking = { self, self ? self->around : 0 };
+    if (self)
+        self->around = WEFT__AROUND_ALL;
+    return blocking;
+}
+
+void weft_blocking_fini(struct weft_blocking *blocking)
+{
+    struct weft__fiber *self = weft__current;
+    if (self && blocking->fiber_ == self)
+        self->around = (uint16_t)blocking->before_;
+}
+
 bool weft_running(void)
 {
     return weft__current != NULL;

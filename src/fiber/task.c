@@ -94,7 +94,7 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->state = WEFT__READY;
     fiber->wait = WEFT__WAIT_NONE;
     fiber->cancellable = false;
-    fiber->blocking = false;
+    fiber->around = runtime->around;
     fiber->parks = 0;
     fiber->held_count = 0;
     fiber->deadlocked = false;

@@ -93,7 +93,7 @@ static int attempt(struct weft__fiber *self, void *object)
 /* 1 the caller is to initialize; 0 it is done. */
 EXPORT int __cxa_guard_acquire(int64_t *guard)
 {
-    struct weft__fiber *self = weft__hooked_fiber();
+    struct weft__fiber *self = weft__hooked_fiber(WEFT__FAMILY_LOCK);
     acquire_function *real = REAL(acquire_function, __cxa_guard_acquire);
     if (!self || !guards_are_known(real))
         return real(guard);

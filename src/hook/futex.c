@@ -151,5 +151,5 @@ long weft__export_syscall(long number, long a, long b, long c, long d, long e, l
         return weft__result(weft__raw6(number, a, b, c, d, e, f));
     struct futex futex = { (uint32_t *)a, (int)b,     (uint32_t)c, (const struct timespec *)d,
                            (uint32_t *)e, (uint32_t)f };
-    return weft__result(futex_call(weft__hooked_fiber(), &futex));
+    return weft__result(futex_call(weft__hooked_fiber(WEFT__FAMILY_LOCK), &futex));
 }

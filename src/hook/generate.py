@@ -137,7 +137,8 @@ def body(call):
     if call.how == 'opens':
         yield f'    return weft__note_opened(WEFT__REAL({call.name})({arguments}));'
         return
-    yield '    struct weft__fiber *self = weft__hooked_fiber();'
+    family = call.family.upper() if call.family != 'start' else 'PROCESS'
+    yield f'    struct weft__fiber *self = weft__hooked_fiber(WEFT__FAMILY_{family});'
     if call.how == 'fiber':
         yield '    if (!self)'
         yield f'        {give}WEFT__REAL({call.name})({arguments});'

@@ -73,11 +73,11 @@ void weft__resolve(void);
 /** End the program as the C library does when a fortified call would overrun its buffer. */
 _Noreturn void weft__check_failed(void);
 
-/** The fiber whose calls are to park; NULL where the real function must answer. */
-WEFT__EARLY static inline struct weft__fiber *weft__hooked_fiber(void)
+/** The fiber whose calls of a family are to park; NULL where the real function must answer. */
+WEFT__EARLY static inline struct weft__fiber *weft__hooked_fiber(enum weft__family family)
 {
     struct weft__fiber *self = weft__current;
-    return __builtin_expect(self != NULL, 1) && !self->blocking ? self : NULL;
+    return __builtin_expect(self != NULL, 1) && !(self->around & 1U << family) ? self : NULL;
 }
 
 /** A raw result in libc's form; success leaves errno as it was. */

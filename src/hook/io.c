@@ -256,7 +256,7 @@ static ssize_t write_parts(struct weft__fiber *self, int fd, const struct iovec 
     enum weft__fd_kind kind = weft__kind(fd);
     long moved = -EOPNOTSUPP;
     if (kind == WEFT__FD_FILE && weft__kind_again(fd) == WEFT__FD_FILE) {
-        moved = weft__raw(SYS_writev, fd, parts, count);
+        moved = weft__file_write(fd, parts, count, -1, 0);
     } else {
         if (kind != WEFT__FD_SLOW)
             moved = write_nowait(self, fd, parts, count);
