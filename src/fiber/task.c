@@ -87,7 +87,8 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->magic = WEFT__FIBER_MAGIC;
     fiber->saved_errno = 0;
     fiber->wait = WEFT__WAIT_NONE;
-    fiber->blocking = false;
+    fiber->blocking = 0;
+    fiber->interruptible = (struct weft__interruptible){ 0 };
     fiber->parks = 0;
     fiber->implicit = NULL;
     fiber->errors = NULL;

@@ -40,8 +40,11 @@ static int lock(struct weft__fiber *self, int fd, int command, long argument)
             return (int)weft__result(result);
         }
         int64_t next = weft__deadline(weft__now(self->runtime), pause);
-        int ended = weft__park_until(self, WEFT__WAIT_LOCK, (const void *)(intptr_t)fd, next, true);
-        error = ended < 0 ? ended : 0;
+        weft__interruptible_begin(self, WEFT__RESTARTS);
+        long ended =
+            weft__park_until(self, WEFT__WAIT_LOCK, (const void *)(intptr_t)fd, next, true);
+        ended = weft__interruptible_end(self, ended);
+        error = ended < 0 ? (int)ended : 0;
         pause = pause * 2 < TRY_LAST ? pause * 2 : TRY_LAST;
     }
     return weft__fail(-error);
