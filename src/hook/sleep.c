@@ -72,9 +72,13 @@ int weft__hook_nanosleep(struct weft__fiber *self, const struct timespec *durati
 int weft__hook_thrd_sleep(struct weft__fiber *self, const struct timespec *duration,
                           struct timespec *remaining)
 {
+    int saved = errno;
     if (weft__hook_nanosleep(self, duration, remaining) == 0)
         return 0;
-    return errno == EINTR ? -1 : -2;
+    if (errno != EINTR)
+        return -2;
+    errno = saved;
+    return -1;
 }
 
 /* Clocks that may be set, or that run while the machine sleeps: the kernel watches them. */
