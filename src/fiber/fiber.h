@@ -290,6 +290,9 @@ static inline long weft__interruptible_end(struct weft__fiber *self, long result
 /** A system call that does not wait was interrupted: is a handler of the program's the reason? */
 bool weft__interrupted_here(struct weft__fiber *self);
 
+/** Between two waits of one call: has a handler that ends it run on top of the fiber? */
+bool weft__was_interrupted(struct weft__fiber *self, enum weft__interruption how);
+
 /** The loop begins, and ends, to put handlers off. */
 void weft__interrupts_begin(struct weft__runtime *runtime);
 void weft__interrupts_end(struct weft__runtime *runtime);

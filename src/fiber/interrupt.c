@@ -335,6 +335,11 @@ long weft__interruptible_take(struct weft__fiber *self, enum weft__interruption 
     return result;
 }
 
+bool weft__was_interrupted(struct weft__fiber *self, enum weft__interruption how)
+{
+    return self->interruptible.handled & ends_it(how) && weft__interrupted_here(self);
+}
+
 bool weft__interrupted_here(struct weft__fiber *self)
 {
     struct weft__interrupts *interrupts = &self->runtime->interrupts;

@@ -181,8 +181,12 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
         return -EBADF;
     }
     /* With a time limit a call is never begun again: signal(7). */
-    weft__interruptible_begin(
-        self, patience->moved || patience->deadline != INT64_MAX ? WEFT__ENDS : WEFT__RESTARTS);
+    bool ends = patience->moved || patience->deadline != INT64_MAX;
+    enum weft__interruption how = ends ? WEFT__ENDS : WEFT__RESTARTS;
+    if (patience->again && weft__was_interrupted(self, how))
+        return -EINTR;
+    patience->again = true;
+    weft__interruptible_begin(self, how);
     long ready = weft__wait_fd(self, fd, events, patience->deadline);
     if (ready == 0)
         ready = -EAGAIN;

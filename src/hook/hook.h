@@ -123,6 +123,7 @@ struct weft__patience {
     int64_t deadline; /* of SO_RCVTIMEO or SO_SNDTIMEO */
     uint32_t generation;
     bool begun;
+    bool again; /* has waited before */
     bool moved; /* some of it has happened: whatever interrupts ends the call */
 };
 

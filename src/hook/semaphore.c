@@ -134,8 +134,9 @@ static int wait_until(struct weft__fiber *self, sem_t *semaphore, int64_t deadli
             result = weft__parker_wait(&waiting.parker, WEFT__WAIT_LOCK, semaphore, end, true);
         }
         step_out(&waiting);
+        taken = taken || WEFT__REAL(sem_trywait)(semaphore) == 0;
         result = (int)weft__interruptible_end(self, result);
-        if (taken || WEFT__REAL(sem_trywait)(semaphore) == 0) {
+        if (taken) {
             errno = saved;
             return 0;
         }
