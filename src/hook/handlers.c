@@ -71,14 +71,20 @@ static bool is_own(int number)
 
 static void run(int number, siginfo_t *info, void *context);
 
+static int set_real(int number, const struct sigaction *action, struct sigaction *old)
+{
+    return number == SIGSEGV ? weft__overflow_sigaction(action, old)
+                             : WEFT__REAL(sigaction)(number, action, old);
+}
+
 /* As SA_RESETHAND has it: the rest of the action stays. */
 static void reset_action(int number)
 {
     struct sigaction action;
-    if (WEFT__REAL(sigaction)(number, NULL, &action) < 0 || action.sa_sigaction != run)
+    if (set_real(number, NULL, &action) < 0 || action.sa_sigaction != run)
         return;
     action.sa_handler = SIG_DFL;
-    WEFT__REAL(sigaction)(number, &action, NULL);
+    set_real(number, &action, NULL);
 }
 
 /* All handlers are called as the kernel does: with three arguments, whatever they take. */
@@ -110,12 +116,6 @@ int weft__real_sigaction(int number, const struct sigaction *action, struct siga
 int weft__real_sigaltstack(const stack_t *stack, stack_t *old)
 {
     return WEFT__REAL(sigaltstack)(stack, old);
-}
-
-static int set_real(int number, const struct sigaction *action, struct sigaction *old)
-{
-    return number == SIGSEGV ? weft__overflow_sigaction(action, old)
-                             : WEFT__REAL(sigaction)(number, action, old);
 }
 
 static bool is_handler(const struct sigaction *action)
