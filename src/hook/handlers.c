@@ -13,7 +13,8 @@
 
 enum {
     SIGNALS = 64,
-    SET_SIZE = 8
+    SET_SIZE = 8,
+    ADDED = SA_SIGINFO /* to the flags that the kernel gets */
 };
 
 /* By number. The handler stays when the action is no handler any more: one may be on its way. */
@@ -130,7 +131,7 @@ static void translate(struct sigaction *action, uintptr_t handler, int flags)
         *action = (struct sigaction){ .sa_handler = SIG_DFL };
     } else if (action->sa_sigaction == run) {
         action->sa_handler = (sighandler_t)handler;
-        action->sa_flags = flags;
+        action->sa_flags = (action->sa_flags & ~ADDED) | (flags & (ADDED | (int)SA_RESETHAND));
     }
 }
 

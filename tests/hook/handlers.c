@@ -422,6 +422,12 @@ FIBER(alone)
 #define SANITIZED false
 #endif
 
+/* Without what the C library adds to the flags. */
+static int asked_for(const struct sigaction *action)
+{
+    return action->sa_flags & ~0x04000000;
+}
+
 static siginfo_t last_info;
 static bool mask_was_right, on_other_stack;
 static char alternate[64 * 1024];
@@ -464,7 +470,7 @@ FIBER(details)
     sigaddset(&action.sa_mask, SIGHUP);
     sigaction(SIGUSR1, &action, NULL);
     ok(sigaction(SIGUSR1, NULL, &old) == 0 && old.sa_sigaction == inspect &&
-           old.sa_flags == (SA_SIGINFO | SA_ONSTACK) && sigismember(&old.sa_mask, SIGHUP) == 1 &&
+           asked_for(&old) == (SA_SIGINFO | SA_ONSTACK) && sigismember(&old.sa_mask, SIGHUP) == 1 &&
            sigismember(&old.sa_mask, SIGINT) == 0,
        "an action is found as it was set");
     for (int asleep = 0; asleep < 2; asleep++) {
@@ -514,7 +520,7 @@ FIBER(flags)
     is_int(handled, 11, "a handler is not nested");
     action.sa_flags = SA_NODEFER;
     sigaction(SIGUSR1, &action, &old);
-    ok(old.sa_handler == nest && old.sa_flags == 0, "the old action comes back");
+    ok(old.sa_handler == nest && asked_for(&old) == 0, "the old action comes back");
     handled = 0;
     again = 1;
     raise(SIGUSR1);
