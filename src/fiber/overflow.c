@@ -158,7 +158,9 @@ int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old)
         wanted = (stack_t){ .ss_sp = own, .ss_size = SIGNAL_STACK };
     if (real_sigaltstack(stack ? &wanted : NULL, &before) < 0)
         return -1;
+    if (own && before.ss_sp == own)
+        before = (stack_t){ .ss_flags = SS_DISABLE };
     if (old)
-        *old = own && before.ss_sp == own ? (stack_t){ .ss_flags = SS_DISABLE } : before;
+        *old = before;
     return 0;
 }

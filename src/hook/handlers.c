@@ -185,7 +185,7 @@ int weft__hook_sigaction(struct weft__fiber *self, int number, const struct siga
 
 static sighandler_t set(int number, sighandler_t handler, int flags, bool holds_itself)
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = flags }, old;
+    struct sigaction action = { .sa_handler = handler, .sa_flags = flags }, old = { 0 };
     if (handler == SIG_ERR || !is_signal(number)) {
         errno = EINVAL;
         return SIG_ERR;
@@ -211,7 +211,7 @@ sighandler_t weft__hook___sysv_signal(struct weft__fiber *self, int number, sigh
 
 int weft__hook_siginterrupt(struct weft__fiber *self, int number, int ends)
 {
-    struct sigaction action;
+    struct sigaction action = { 0 };
     if (weft__hook_sigaction(self, number, NULL, &action) < 0)
         return -1;
     if (ends) {
@@ -231,7 +231,7 @@ sighandler_t weft__hook_sigset(struct weft__fiber *self, int number, sighandler_
         errno = EINVAL;
         return SIG_ERR;
     }
-    struct sigaction present;
+    struct sigaction present = { 0 };
     uint64_t one = bit(number), mask;
     int how = handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK;
     if (weft__hook_sigaction(self, number, NULL, &present) < 0)
