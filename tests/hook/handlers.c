@@ -1,79 +1,14 @@
 /*
  * Signal handlers beside fibers: whose call they end, on whose stack they run, what the program
- * finds when it asks for its actions, masks of calls, jumps.
+ * finds when it asks for its actions, jumps.
  */
-#include "hook.h"
+#include "signalling.h"
 
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-
-static volatile sig_atomic_t handled, handled_by_other;
-static pid_t loop_thread;
-
-static void count_one(int number)
-{
-    (void)number;
-    if (syscall(SYS_gettid) == loop_thread)
-        handled++;
-    else
-        handled_by_other++;
-}
-
-static void install(int number, void (*handler)(int number), int flags)
-{
-    struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
-    sigemptyset(&action.sa_mask);
-    must(sigaction(number, &action, NULL) == 0, "a handler is installed");
-}
-
-/* Other threads leave the process's signals to the loop's. */
-static void send_signal(int number)
-{
-    must(kill(getpid(), number) == 0, "a signal is sent");
-}
-
-/* Send a signal once the loop's thread is asleep. */
-static bool loop_is_asleep(void)
-{
-    char path[64], text[256] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)loop_thread);
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    long size = syscall(SYS_read, fd, text, sizeof text - 1);
-    syscall(SYS_close, fd);
-    const char *state = size > 0 ? strrchr(text, ')') : NULL;
-    return state && state[2] == 'S';
-}
-
-static void *send_to_sleeper(void *number)
-{
-    struct timespec moment = { .tv_nsec = 200000 };
-    do
-        nanosleep(&moment, NULL);
-    while (!loop_is_asleep());
-    syscall(SYS_tgkill, getpid(), loop_thread, (int)(intptr_t)number);
-    return NULL;
-}
-
-/* It handles no signal itself. */
-static pthread_t start_thread(void *(*body)(void *argument), int argument)
-{
-    pthread_t thread;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    must(pthread_create(&thread, NULL, body, (void *)(intptr_t)argument) == 0, "a thread");
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return thread;
-}
-
-static pthread_t send_later(int number)
-{
-    return start_thread(send_to_sleeper, number);
-}
 
 static int pipe_of_test[2];
 
@@ -94,12 +29,6 @@ static long call_pause(int unused)
 {
     (void)unused;
     return pause();
-}
-
-static void others_run(void)
-{
-    for (int i = 0; i < 3; i++)
-        weft_sleep(WEFT_MILLISECOND);
 }
 
 /* --- whose call */
@@ -222,6 +151,26 @@ FIBER(other_threads)
     return 0;
 }
 
+static int sleep_our_way(void *argument)
+{
+    (void)argument;
+    return weft_sleep(20 * WEFT_MILLISECOND);
+}
+
+/* Nobody waits in a call that a handler could end: it runs all the same. */
+FIBER(nobody)
+{
+    install(SIGUSR1, count_one, 0);
+    handled = 0;
+    struct weft_task *task = weft_go(NULL, sleep_our_way, NOTHING);
+    struct weft_result result = { .value = -1 };
+    pthread_t sender = send_later(SIGUSR1);
+    ok(weft_join(task, &result) == 0 && result.value == 0, "calls of our own are not ended");
+    ok(handled == 1 && !is_blocked(SIGUSR1), "but the handler has run");
+    pthread_join(sender, NULL);
+    return 0;
+}
+
 /* What the running code has brought about itself. */
 FIBER(own_signals)
 {
@@ -248,169 +197,6 @@ FIBER(own_signals)
        "nor does the program see its handler");
     weft_cancel(task);
     trial_join(task);
-    return 0;
-}
-
-/* --- no wake-up is lost: a one-shot timer and a wait for it, as close as they come */
-
-FIBER(never_lost)
-{
-    enum {
-        ROUNDS = 1500
-    };
-    timer_t timer;
-    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-    sigset_t usual, old, none;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGUSR1);
-    install(SIGUSR1, count_one, SA_RESTART);
-    must(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0, "a timer");
-    pthread_sigmask(SIG_BLOCK, &usual, &old);
-    handled = 0;
-    int good = 0;
-    for (int i = 0; i < ROUNDS; i++) {
-        struct itimerspec once = { .it_value.tv_nsec = 1 + i * 37 % 90000 };
-        timer_settime(timer, 0, &once, NULL);
-        int result = i % 3 == 0   ? sigsuspend(&none)
-                     : i % 3 == 1 ? ppoll(NULL, 0, NULL, &none)
-                                  : pselect(0, NULL, NULL, NULL, NULL, &none);
-        good += result == -1 && errno == EINTR && handled == i + 1;
-    }
-    is_int(good, ROUNDS, "each wait ends by its own signal");
-    timer_delete(timer);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return 0;
-}
-
-/* --- masks of calls */
-
-static bool is_blocked(int number)
-{
-    sigset_t mask;
-    pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    return sigismember(&mask, number) == 1;
-}
-
-static sigset_t call_mask;
-
-static long masked_suspend(int unused)
-{
-    (void)unused;
-    return sigsuspend(&call_mask);
-}
-
-static long masked_ppoll(int unused)
-{
-    struct pollfd one = { .fd = pipe_of_test[0], .events = POLLIN };
-    (void)unused;
-    return ppoll(&one, 1, NULL, &call_mask);
-}
-
-static long masked_pselect(int unused)
-{
-    fd_set set;
-    (void)unused;
-    FD_ZERO(&set);
-    FD_SET(pipe_of_test[0], &set);
-    return pselect(pipe_of_test[0] + 1, &set, NULL, NULL, NULL, &call_mask);
-}
-
-static long masked_epoll(int unused)
-{
-    static int fd = -1;
-    struct epoll_event event = { .events = EPOLLIN };
-    (void)unused;
-    if (fd < 0)
-        fd = epoll_create1(EPOLL_CLOEXEC);
-    return epoll_pwait(fd, &event, 1, -1, &call_mask);
-}
-
-static const struct {
-    const char *name;
-    long (*call)(int unused);
-} masked[] = {
-    { "sigsuspend", masked_suspend },
-    { "ppoll", masked_ppoll },
-    { "pselect", masked_pselect },
-    { "epoll_pwait", masked_epoll },
-};
-
-static void ends_by(const char *name, struct weft_task *task, struct trial *trial, int error)
-{
-    trial_join(task);
-    ok(trial->result == -1 && trial->error == error && is_blocked(SIGUSR1) && !is_blocked(SIGUSR2),
-       "%s ends with %s, and the mask is as before (%ld, %d)", name, strerror(error), trial->result,
-       trial->error);
-}
-
-static void masks_of(size_t i)
-{
-    WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
-    struct trial trial = { .call = masked[i].call };
-    handled = 0;
-    struct weft_task *task = trial_start(&scope, &trial);
-    bool parked = !trial.ended;
-    others_run();
-    ok(parked && !trial.ended && is_blocked(SIGUSR1) && !is_blocked(SIGUSR2),
-       "%s parks, and other fibers have the usual mask", masked[i].name);
-    send_signal(SIGUSR2);
-    others_run();
-    ok(!trial.ended && handled == 1, "%s: what its mask blocks does not end it", masked[i].name);
-    send_signal(SIGUSR1);
-    bool kept = handled == 1;
-    others_run();
-    ok(kept && handled == 2 && trial.ended, "%s: what its mask lets through ends it",
-       masked[i].name);
-    ends_by(masked[i].name, task, &trial, EINTR);
-
-    send_signal(SIGUSR1);
-    must(handled == 2, "it is pending");
-    trial = (struct trial){ .call = masked[i].call };
-    task = trial_start(&scope, &trial);
-    ends_by(masked[i].name, task, &trial, EINTR);
-    is_int(handled, 3, "%s: by one that was pending already", masked[i].name);
-
-    trial = (struct trial){ .call = masked[i].call };
-    task = trial_start(&scope, &trial);
-    must(!trial.ended, "it parks");
-    weft_cancel(task);
-    ends_by(masked[i].name, task, &trial, ECANCELED);
-    trial = (struct trial){ .call = masked[i].call, .timeout = 5 * WEFT_MILLISECOND };
-    task = trial_start(&scope, &trial);
-    must(!trial.ended, "it parks");
-    ends_by(masked[i].name, task, &trial, ETIMEDOUT);
-}
-
-FIBER(masks)
-{
-    sigset_t usual, old;
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGUSR1);
-    sigemptyset(&call_mask);
-    sigaddset(&call_mask, SIGUSR2);
-    install(SIGUSR1, count_one, SA_RESTART);
-    install(SIGUSR2, count_one, SA_RESTART);
-    pthread_sigmask(SIG_BLOCK, &usual, &old);
-    for (size_t i = 0; i < COUNT(masked); i++)
-        masks_of(i);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return 0;
-}
-
-/* In a program's only fiber, a signal that ppoll() blocks is pending until it returns. */
-FIBER(alone)
-{
-    struct timespec moment = { .tv_nsec = 20000000 };
-    sigemptyset(&call_mask);
-    sigaddset(&call_mask, SIGUSR2);
-    install(SIGUSR2, count_one, 0);
-    handled = 0;
-    pthread_t sender = send_later(SIGUSR2);
-    int result = ppoll(NULL, 0, &moment, &call_mask);
-    ok(result == 0, "ppoll() runs out though a signal that it blocks has come (%d)", result);
-    pthread_join(sender, NULL);
-    is_int(handled, 1, "which is handled afterwards");
     return 0;
 }
 
@@ -685,6 +471,22 @@ static long call_semaphore(int unused)
     return sem_wait(&semaphore);
 }
 
+static long call_ppoll(int unused)
+{
+    sigset_t none;
+    (void)unused;
+    sigemptyset(&none);
+    return ppoll(NULL, 0, NULL, &none);
+}
+
+static long call_suspend(int unused)
+{
+    sigset_t none;
+    (void)unused;
+    sigemptyset(&none);
+    return sigsuspend(&none);
+}
+
 static long jump_out_of(long (*call)(int unused), int flags)
 {
     volatile pthread_t sender;
@@ -708,13 +510,12 @@ FIBER(jumps)
 {
     static long (*const calls[])(int unused) = { call_read,       call_poll,    call_pause,
                                                  call_wait_child, call_sigwait, call_sleep_to,
-                                                 call_semaphore,  masked_ppoll, masked_suspend };
+                                                 call_semaphore,  call_ppoll,   call_suspend };
     pid_t child = fork();
     if (child == 0)
         for (;;)
             pause();
     int before = open_descriptors();
-    sigemptyset(&call_mask);
     for (size_t i = 0; i < COUNT(calls); i++)
         for (int restarts = 0; restarts < 2; restarts++)
             ok(jump_out_of(calls[i], restarts ? SA_RESTART : 0) == 0 && !is_blocked(SIGUSR1),
@@ -789,16 +590,14 @@ int main(void)
 #if defined(__SANITIZE_THREAD__)
     skip_all("ThreadSanitizer installs handlers of its own past the hooks");
 #endif
-    loop_thread = (pid_t)syscall(SYS_gettid);
+    signalling_begin();
     must(pipe(pipe_of_test) == 0, "a pipe");
     in_runtime(one_of_many);
     in_runtime(main_first);
     in_runtime(not_stale);
     in_runtime(other_threads);
+    in_runtime(nobody);
     in_runtime(own_signals);
-    in_runtime(never_lost);
-    in_runtime(masks);
-    in_runtime(alone);
     in_runtime(details);
     in_runtime(flags);
     in_runtime(older_calls);

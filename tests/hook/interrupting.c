@@ -97,6 +97,23 @@ static void prepare_listener(void)
     place.peer = -1;
 }
 
+/* So full that no further connection is answered. */
+static int crowd[4];
+
+static void prepare_full_listener(void)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    prepare_listener();
+    must(listen(place.fd, 0) == 0 &&
+             getsockname(place.fd, (struct sockaddr *)&address, &length) == 0,
+         "a small listener");
+    for (size_t i = 0; i < COUNT(crowd); i++) {
+        crowd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(crowd[i], (struct sockaddr *)&address, length);
+    }
+}
+
 static void prepare_semaphore(void)
 {
     sem_init(&place.semaphore, 0, 0);
@@ -189,6 +206,15 @@ static long call_accept(void)
         return -1;
     close(fd);
     return 0;
+}
+
+static long call_connect(void)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    getsockname(place.fd, (struct sockaddr *)&address, &length);
+    place.peer = socket(AF_INET, SOCK_STREAM, 0);
+    return connect(place.peer, (struct sockaddr *)&address, length);
 }
 
 static long call_poll(void)
@@ -411,6 +437,15 @@ static void finish_connect(void)
     must(connect(place.peer, (struct sockaddr *)&address, length) == 0, "a connection");
 }
 
+static void finish_accept(void)
+{
+    for (size_t i = 0; i < COUNT(crowd); i++)
+        close(crowd[i]);
+    set_nonblocking(place.fd, true);
+    for (int fd; (fd = accept(place.fd, NULL, NULL)) >= 0;)
+        close(fd);
+}
+
 static void finish_post(void)
 {
     sem_post(&place.semaphore);
@@ -448,6 +483,7 @@ static const struct {
     { "recv of all, some received", prepare_some, call_recv_all, finish_byte },
     { "write", prepare_full_pipe, call_write, finish_drain },
     { "accept", prepare_listener, call_accept, finish_connect },
+    { "connect", prepare_full_listener, call_connect, finish_accept },
     { "poll", prepare_pipe, call_poll, finish_byte },
     { "ppoll", prepare_pipe, call_ppoll, finish_byte },
     { "select", prepare_pipe, call_select, finish_byte },
