@@ -514,7 +514,7 @@ void weft__overflow_thread_end(struct weft__runtime *runtime);
 /** sigaction(2) for SIGSEGV: what the program wants comes after the look at a stack's end. */
 int weft__overflow_sigaction(const struct sigaction *action, struct sigaction *old);
 
-/** sigaltstack(2), with the runtime's own stack unseen. */
+/** sigaltstack(2) on a thread with a runtime, whose own stack is not seen. */
 int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old);
 
 /** The C library's sigaction(); weak, NULL without the hooks. */

@@ -150,7 +150,7 @@ void weft__overflow_thread_end(struct weft__runtime *runtime)
 int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old)
 {
     const struct weft__runtime *runtime = weft__runtime_current;
-    void *own = runtime ? runtime->signal_stack : NULL;
+    void *own = runtime->signal_stack;
     stack_t wanted = { 0 }, before;
     if (stack)
         wanted = *stack;

@@ -26,6 +26,12 @@ static struct {
 static struct weft__lock lock;        /* held with all signals blocked */
 static _Atomic uint64_t interrupting; /* siginterrupt(): signal() sets no SA_RESTART */
 
+#ifdef WEFT__TSAN
+static bool begun;
+#else
+static const bool begun = true;
+#endif
+
 static void reset_lock(void)
 {
     atomic_store(&lock.state, 0);
@@ -34,6 +40,9 @@ static void reset_lock(void)
 __attribute__((constructor)) static void reset_at_fork(void)
 {
     pthread_atfork(NULL, NULL, reset_lock);
+#ifdef WEFT__TSAN
+    begun = true;
+#endif
 }
 
 static bool is_signal(int number)
@@ -162,13 +171,9 @@ static int look_up(int number, struct sigaction *before)
     return result;
 }
 
-/* Like the C library's, callable from a handler. */
-int weft__hook_sigaction(struct weft__fiber *self, int number, const struct sigaction *action,
-                         struct sigaction *old)
+__attribute__((noinline)) static int exchange(int number, const struct sigaction *action,
+                                              struct sigaction *old)
 {
-    (void)self;
-    if (!is_signal(number))
-        return WEFT__REAL(sigaction)(number, action, old);
     struct sigaction wanted = { 0 }, before = { 0 };
     if (action)
         wanted = *action;
@@ -181,6 +186,19 @@ int weft__hook_sigaction(struct weft__fiber *self, int number, const struct siga
     if (result == 0 && old)
         *old = before;
     return result;
+}
+
+/*
+ * Like the C library's, callable from a handler. ThreadSanitizer sets its own while it begins, when
+ * nothing that it instruments may be called.
+ */
+WEFT__EARLY int weft__hook_sigaction(struct weft__fiber *self, int number,
+                                     const struct sigaction *action, struct sigaction *old)
+{
+    (void)self;
+    if (number < 1 || number > SIGNALS || !begun)
+        return WEFT__REAL(sigaction)(number, action, old);
+    return exchange(number, action, old);
 }
 
 static sighandler_t set(int number, sighandler_t handler, int flags, bool holds_itself)
@@ -243,10 +261,12 @@ sighandler_t weft__hook_sigset(struct weft__fiber *self, int number, sighandler_
     return mask & one ? SIG_HOLD : before;
 }
 
-int weft__hook_sigaltstack(struct weft__fiber *self, const stack_t *stack, stack_t *old)
+/* A sanitizer asks while it begins. */
+WEFT__EARLY int weft__hook_sigaltstack(struct weft__fiber *self, const stack_t *stack, stack_t *old)
 {
     (void)self;
-    return weft__overflow_sigaltstack(stack, old);
+    return weft__runtime_current ? weft__overflow_sigaltstack(stack, old)
+                                 : WEFT__REAL(sigaltstack)(stack, old);
 }
 
 /* --- jumping out of a handler: calls park again from here on */
