@@ -40,7 +40,7 @@ int weft_stats(struct weft_stats *stats)
         .parked_io = parked[WEFT__WAIT_IO],
         .parked_time = parked[WEFT__WAIT_TIME],
         .parked_sync = parked[WEFT__WAIT_SYNC] + parked[WEFT__WAIT_LOCK] + parked[WEFT__WAIT_JOIN] +
-                       parked[WEFT__WAIT_SCOPE],
+                       parked[WEFT__WAIT_SCOPE] + parked[WEFT__WAIT_SIGNAL],
         .parked_offload = parked[WEFT__WAIT_OFFLOAD],
         .watches = runtime->watches,
         .spawned = runtime->spawned,
@@ -132,6 +132,9 @@ void weft__print_wait(FILE *stream, const struct weft__fiber *fiber)
     case WEFT__WAIT_OFFLOAD:
         fputs("waits for a thread in ", stream);
         print_address(stream, object);
+        break;
+    case WEFT__WAIT_SIGNAL:
+        fputs("waits for a signal", stream);
         break;
     default:
         fputs("parked", stream);
@@ -278,9 +281,9 @@ int weft__dump(FILE *stream, size_t limit)
     const struct weft__tree_visitor visitor = { print_task, print_scope, limit };
     /* The tree must not change under the walk: what the stream writes holds the thread. */
     struct weft__fiber *self = weft__current;
-    bool blocking = self && self->blocking;
+    uint8_t blocking = self ? self->blocking : 0;
     if (self)
-        self->blocking = true;
+        self->blocking |= WEFT__BLOCKING_ASKED;
     size_t left = weft__tree_walk(runtime, &visitor, stream);
     if (left && limit != SIZE_MAX)
         fprintf(stream, "and %zu more tasks\n", left);

@@ -204,6 +204,7 @@ static struct weft__runtime *runtime_new(const struct weft_options *options)
     runtime->load.window_start = runtime->virtual_now;
     runtime->name = options->name ? options->name : "main";
     weft__list_init(&runtime->free_tasks);
+    weft__list_init(&runtime->interrupts.masked);
     weft__stacks_init(&runtime->stacks, options->stack_size, sizeof(struct weft__fiber));
     weft__sanitizer_adopt(&runtime->loop_sanitizer);
     weft__overflow_thread_begin(runtime);
@@ -247,6 +248,7 @@ static int run_root(struct weft__runtime *runtime, bool inspect, int (*function)
     if (!task)
         return -1;
     task->fiber->argument = argument;
+    runtime->interrupts.main = task->fiber;
     memcpy(task->fiber->name, "root", sizeof "root");
     weft__make_ready(runtime, task->fiber);
     weft__runtime_current = runtime;

@@ -94,7 +94,8 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->state = WEFT__READY;
     fiber->wait = WEFT__WAIT_NONE;
     fiber->cancellable = false;
-    fiber->blocking = false;
+    fiber->blocking = 0;
+    fiber->interruptible = (struct weft__interruptible){ 0 };
     fiber->parks = 0;
     fiber->held_count = 0;
     fiber->deadlocked = false;
