@@ -100,18 +100,19 @@ struct weft_blocking {
  * as any other stall. Nested blocks end one by one. Weft's own calls (weft_sleep(), channels) park
  * all the same. Outside a fiber it changes nothing.
  */
-#define WEFT_BLOCKING()                                                                            \
-    WEFT_AUTO(weft_blocking)                                                                       \
-    struct weft_blocking WEFT__JOIN(weft_blocking_, __COUNTER__) = weft_blocking_begin()
+#define WEFT_BLOCKING() WEFT__BLOCKING_AS(WEFT__JOIN(weft_blocking_, __COUNTER__))
+#define WEFT__BLOCKING_AS(name)                                                                    \
+    WEFT_AUTO(weft_blocking) struct weft_blocking name;                                            \
+    weft_blocking_init(&name)
 
 /**
  * Begin to hold the thread; WEFT_BLOCKING's function.
  *
- * @return          To be ended by weft_blocking_fini() in the same fiber, in reverse order of
- *                  beginning.
+ * @param blocking  Uninitialised; ended by weft_blocking_fini() in the same fiber, in reverse order
+ *                  of beginning.
  * Blocks           never
  */
-WEFT_API struct weft_blocking weft_blocking_begin(void);
+WEFT_API void weft_blocking_init(struct weft_blocking *blocking);
 
 /**
  * End it; what leaving the block calls. Keeps errno.

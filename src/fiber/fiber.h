@@ -1,6 +1,8 @@
 #ifndef WEFT_FIBER_FIBER_H
 #define WEFT_FIBER_FIBER_H
 
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +12,7 @@
 #include "context/context.h"
 #include "context/sanitizer.h"
 #include "context/stack.h"
+#include "fiber/interrupt.h"
 #include "fiber/watchdog.h"
 #include "loop/loop.h"
 #include "weft/weft.h"
@@ -40,6 +43,7 @@ enum weft__wait {
     WEFT__WAIT_JOIN,    /* object: a task */
     WEFT__WAIT_SCOPE,   /* object: a scope */
     WEFT__WAIT_OFFLOAD, /* object: a function */
+    WEFT__WAIT_SIGNAL,  /* nothing but a handler */
     WEFT__WAIT_COUNT,
 };
 
@@ -57,10 +61,17 @@ enum weft__family {
     WEFT__FAMILY_STDIO,
     WEFT__FAMILY_DNS,
     WEFT__FAMILY_KEY,
+    WEFT__FAMILY_HANDLER,
     WEFT__FAMILY_COUNT
 };
 
-#define WEFT__AROUND_ALL UINT16_MAX
+/** Why a fiber's calls go around the hooks: those of a family, 1 << enum weft__family, or all. */
+enum {
+    WEFT__AROUND_ASKED = 1 << 14,
+    WEFT__AROUND_HANDLER = 1 << 15 /* a signal handler runs on top of it */
+};
+
+_Static_assert(WEFT__FAMILY_COUNT <= 14, "each family has a bit");
 
 enum weft__state {
     WEFT__READY, /* or it runs: then it is weft__current */
@@ -97,7 +108,7 @@ struct weft__fiber {
     uint8_t state; /* enum weft__state */
     uint8_t wait;  /* enum weft__wait */
     bool cancellable;
-    uint16_t around; /* families of hooks that its calls go around: 1 << enum weft__family */
+    uint16_t around; /* WEFT__AROUND_*: which calls go around the hooks */
     uint32_t parks;  /* so far */
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
@@ -113,6 +124,7 @@ struct weft__fiber {
     struct weft__binding *locals;
     struct weft__errors *errors; /* allocated at first failure */
     struct weft__hooked *hooked; /* what the hooks keep for this fiber */
+    struct weft__interruptible interruptible;
     int64_t started;
     struct weft__sanitizer sanitizer;
     char name[48];
@@ -245,7 +257,8 @@ struct weft__runtime {
     struct weft_scope root; /* the root fiber's, and of transient tasks without a scope */
     const char *name;
     struct weft__watched watched;
-    int inspect_fd;     /* listens for those who look in; -1 */
+    int inspect_fd; /* listens for those who look in; -1 */
+    struct weft__interrupts interrupts;
     void *signal_stack; /* for the fault handler; NULL: the program's own serves */
 };
 
@@ -271,6 +284,77 @@ static inline void weft__count_switch(struct weft__runtime *runtime)
     __atomic_store_n(&runtime->switches, switches + 1, __ATOMIC_RELAXED);
 }
 
+/* interrupt.c */
+
+/** A call begins that handlers may end, or that takes them. Nothing is held or registered yet. */
+static inline void weft__interruptible_begin(struct weft__fiber *self, enum weft__interruption how)
+{
+    self->interruptible.handled = 0;
+    self->interruptible.began = self->runtime->switches;
+    self->interruptible.how = (uint8_t)how;
+}
+
+/** The slow path of weft__interruptible_end(). */
+long weft__interruptible_take(struct weft__fiber *self, enum weft__interruption how,
+                              const struct weft__masked *masked, long result);
+
+/** After weft__interruptible_begin(): the call has a signal mask of its own; NULL: it has none. */
+void weft__masked_begin(struct weft__fiber *self, struct weft__masked *masked,
+                        const sigset_t *mask);
+void weft__masked_end(struct weft__fiber *self);
+
+/**
+ * The call's wait is over, and nothing is registered or held any more: handlers that were put off
+ * run here, and may jump away. RESULT is passed on, but that -EINTR becomes 0 where the call goes
+ * on. A signal mask of its own counts no longer.
+ */
+static inline long weft__interruptible_end(struct weft__fiber *self, long result)
+{
+    enum weft__interruption how = (enum weft__interruption)self->interruptible.how;
+    const struct weft__masked *masked = self->interruptible.masked;
+    if (__builtin_expect(masked != NULL, 0))
+        weft__masked_end(self);
+    self->interruptible.how = WEFT__UNINTERRUPTED;
+    atomic_signal_fence(memory_order_seq_cst); /* from here on nothing is put off for this call */
+    uint64_t deferred =
+        atomic_load_explicit(&self->runtime->interrupts.deferred, memory_order_relaxed);
+    if (__builtin_expect(result != -EINTR && !self->interruptible.signalled && !deferred, 1))
+        return result;
+    return weft__interruptible_take(self, how, masked, result);
+}
+
+/** A system call that does not wait was interrupted: is a handler of the program's the reason? */
+bool weft__interrupted_here(struct weft__fiber *self);
+
+/** Between two waits of one call: has a handler that ends it run on top of the fiber? */
+bool weft__was_interrupted(struct weft__fiber *self, enum weft__interruption how);
+
+/** The loop begins, and ends, to put handlers off. */
+void weft__interrupts_begin(struct weft__runtime *runtime);
+void weft__interrupts_end(struct weft__runtime *runtime);
+
+/** In the child of a fork: nothing is kept back there. */
+void weft__interrupts_abandon(struct weft__runtime *runtime);
+
+/** Let through what fibers that wait with a mask of their own let through, while the loop polls. */
+void weft__masks_open(struct weft__runtime *runtime);
+void weft__masks_close(struct weft__runtime *runtime);
+
+/** Put a handler off until a fiber that waits takes it; false: run it now. In a handler. */
+bool weft__handler_defer(int number, siginfo_t *info, void *context);
+
+/** A handler runs now, of a signal that may interrupt (else 0). The fiber below it; in a handler.
+ */
+struct weft__fiber *weft__handler_begin(int number, bool restarts);
+void weft__handler_end(struct weft__fiber *below);
+
+/** A handler is left by a jump, perhaps. */
+static inline void weft__handler_left(void)
+{
+    if (weft__current)
+        weft__current->around &= (uint16_t)~WEFT__AROUND_HANDLER;
+}
+
 /* schedule.c */
 
 /**
@@ -284,6 +368,9 @@ int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *objec
 
 /** Make a parked fiber ready; false if it is not parked: somebody else was first. */
 bool weft__wake(struct weft__fiber *fiber, int result);
+
+/** weft__wake(), and have it run before all that are ready. */
+bool weft__wake_first(struct weft__fiber *fiber, int result);
 
 /** Let all others run, whatever the caller's state; never fails. */
 void weft__reschedule(struct weft__fiber *self);
@@ -472,6 +559,29 @@ int weft__fail_with(int error, const char *format, ...) __attribute__((format(pr
 void weft__overflow_install(void);
 void weft__overflow_thread_begin(struct weft__runtime *runtime);
 void weft__overflow_thread_end(struct weft__runtime *runtime);
+
+/** sigaction(2) for SIGSEGV: what the program wants comes after the look at a stack's end. */
+int weft__overflow_sigaction(const struct sigaction *action, struct sigaction *old);
+
+/** sigaltstack(2) on a thread with a runtime, whose own stack is not seen. */
+int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old);
+
+/** The C library's sigaction(); weak, NULL without the hooks. */
+int weft__real_sigaction(int number, const struct sigaction *action, struct sigaction *old)
+    __attribute__((weak));
+
+/** The same for sigaltstack(). */
+int weft__real_sigaltstack(const stack_t *stack, stack_t *old) __attribute__((weak));
+
+/** Set an action of the library's own. */
+static inline int weft__sigaction(int number, const struct sigaction *action, struct sigaction *old)
+{
+    return weft__real_sigaction ? weft__real_sigaction(number, action, old)
+                                : sigaction(number, action, old);
+}
+
+/** Whether it is the watchdog's, which the program does not see. */
+bool weft__native_owns(const struct sigaction *action);
 
 /** Have a fork's child forget the runtimes; installed once a process. */
 void weft__fork_install(void);

@@ -15,6 +15,7 @@ static void in_child(void)
     if (!runtime)
         return;
     weft__inspect_abandon(runtime);
+    weft__interrupts_abandon(runtime);
     weft__loop_abandon(&runtime->loop);
     weft__current = NULL;
     weft__runtime_current = NULL;

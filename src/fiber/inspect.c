@@ -40,7 +40,7 @@ int weft_stats(struct weft_stats *stats)
         .parked_io = parked[WEFT__WAIT_IO],
         .parked_time = parked[WEFT__WAIT_TIME],
         .parked_sync = parked[WEFT__WAIT_SYNC] + parked[WEFT__WAIT_LOCK] + parked[WEFT__WAIT_JOIN] +
-                       parked[WEFT__WAIT_SCOPE],
+                       parked[WEFT__WAIT_SCOPE] + parked[WEFT__WAIT_SIGNAL],
         .parked_offload = parked[WEFT__WAIT_OFFLOAD],
         .watches = runtime->watches,
         .spawned = runtime->spawned,
@@ -132,6 +132,9 @@ void weft__print_wait(FILE *stream, const struct weft__fiber *fiber)
     case WEFT__WAIT_OFFLOAD:
         fputs("waits for a thread in ", stream);
         print_address(stream, object);
+        break;
+    case WEFT__WAIT_SIGNAL:
+        fputs("waits for a signal", stream);
         break;
     default:
         fputs("parked", stream);
@@ -280,7 +283,7 @@ int weft__dump(FILE *stream, size_t limit)
     struct weft__fiber *self = weft__current;
     uint16_t around = self ? self->around : 0;
     if (self)
-        self->around = WEFT__AROUND_ALL;
+        self->around |= WEFT__AROUND_ASKED;
     size_t left = weft__tree_walk(runtime, &visitor, stream);
     if (left && limit != SIZE_MAX)
         fprintf(stream, "and %zu more tasks\n", left);

@@ -62,9 +62,11 @@ static const char *state_of(const struct weft__fiber *fiber)
 static const char *wait_of(const struct weft__fiber *fiber)
 {
     static const char *const names[] = {
-        [WEFT__WAIT_NONE] = "none",   [WEFT__WAIT_IO] = "descriptor",  [WEFT__WAIT_TIME] = "timer",
-        [WEFT__WAIT_SYNC] = "object", [WEFT__WAIT_LOCK] = "lock",      [WEFT__WAIT_JOIN] = "task",
-        [WEFT__WAIT_SCOPE] = "scope", [WEFT__WAIT_OFFLOAD] = "thread",
+        [WEFT__WAIT_NONE] = "none",     [WEFT__WAIT_IO] = "descriptor",
+        [WEFT__WAIT_TIME] = "timer",    [WEFT__WAIT_SYNC] = "object",
+        [WEFT__WAIT_LOCK] = "lock",     [WEFT__WAIT_JOIN] = "task",
+        [WEFT__WAIT_SCOPE] = "scope",   [WEFT__WAIT_OFFLOAD] = "thread",
+        [WEFT__WAIT_SIGNAL] = "signal",
     };
     return fiber->wait < WEFT__WAIT_COUNT ? names[fiber->wait] : "none";
 }

@@ -77,12 +77,17 @@ void weft__native_prepare(void)
     void *frame[1];
     backtrace(frame, 1); /* its first call loads the unwinder, which no handler may */
     struct sigaction present;
-    if (sigaction(SIGURG, NULL, &present) < 0 || present.sa_handler != SIG_DFL)
+    if (weft__sigaction(SIGURG, NULL, &present) < 0 || present.sa_handler != SIG_DFL)
         return; /* the program's own: it stays so, and stacks are not told */
     struct sigaction action = { .sa_sigaction = answer,
                                 .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGURG, &action, NULL);
+    weft__sigaction(SIGURG, &action, NULL);
+}
+
+bool weft__native_owns(const struct sigaction *action)
+{
+    return action->sa_sigaction == answer;
 }
 
 /* One small file of /proc; its length, 0 if there is none. */
@@ -101,7 +106,7 @@ static size_t read_file(const char *path, char *text, size_t size)
 static bool can_ask(pid_t thread)
 {
     struct sigaction present;
-    if (sigaction(SIGURG, NULL, &present) < 0 || present.sa_sigaction != answer)
+    if (weft__sigaction(SIGURG, NULL, &present) < 0 || present.sa_sigaction != answer)
         return false;
     static char text[4096]; /* the watchdog's thread alone is here */
     char path[64];

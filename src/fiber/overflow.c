@@ -16,7 +16,9 @@ enum {
     SIGNAL_STACK = 64 * 1024
 };
 
+/* What the program wants done with a fault. Its action in the kernel is on_fault() meanwhile. */
 static struct sigaction previous;
+static bool installed;
 
 static void say(const char *text)
 {
@@ -54,8 +56,10 @@ static void pass_on(int number, siginfo_t *info, void *context)
         previous.sa_handler(number);
         return;
     }
+    if (previous.sa_handler == SIG_IGN && info->si_code <= 0)
+        return; /* a fault cannot be ignored; what somebody sent can */
     struct sigaction restore = { .sa_handler = SIG_DFL };
-    sigaction(number, &restore, NULL); /* the fault comes again, and ends the process */
+    weft__sigaction(number, &restore, NULL); /* the fault comes again, and ends the process */
     if (info->si_code <= 0)
         raise(number); /* sent by somebody: it does not come again by itself */
 }
@@ -70,11 +74,38 @@ static void on_fault(int number, siginfo_t *info, void *context)
     pass_on(number, info, context);
 }
 
+/* With the flags and the mask that the program's handler wants. */
+static int set(const struct sigaction *wanted, struct sigaction *old)
+{
+    struct sigaction action = *wanted;
+    action.sa_sigaction = on_fault;
+    action.sa_flags |= SA_SIGINFO | SA_ONSTACK;
+    return weft__sigaction(SIGSEGV, &action, old);
+}
+
 static void install(void)
 {
-    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &previous);
+    struct sigaction present;
+    if (weft__sigaction(SIGSEGV, NULL, &present) < 0)
+        return;
+    previous = present;
+    installed = set(&present, NULL) == 0;
+}
+
+int weft__overflow_sigaction(const struct sigaction *action, struct sigaction *old)
+{
+    struct sigaction present;
+    if (weft__sigaction(SIGSEGV, NULL, &present) < 0 || !installed ||
+        present.sa_sigaction != on_fault)
+        return weft__sigaction(SIGSEGV, action, old);
+    present = previous;
+    if (action) {
+        previous = *action;
+        set(action, NULL);
+    }
+    if (old)
+        *old = present;
+    return 0;
 }
 
 void weft__overflow_install(void)
@@ -83,25 +114,53 @@ void weft__overflow_install(void)
     pthread_once(&once, install);
 }
 
+static int real_sigaltstack(const stack_t *stack, stack_t *old)
+{
+    return weft__real_sigaltstack ? weft__real_sigaltstack(stack, old) : sigaltstack(stack, old);
+}
+
 void weft__overflow_thread_begin(struct weft__runtime *runtime)
 {
     stack_t present;
-    if (sigaltstack(NULL, &present) == 0 && !(present.ss_flags & SS_DISABLE))
+    if (real_sigaltstack(NULL, &present) == 0 && !(present.ss_flags & SS_DISABLE))
         return; /* the program has one: it serves */
     void *memory =
         mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return; /* an overflow will end the process without a word */
     stack_t own = { .ss_sp = memory, .ss_size = SIGNAL_STACK };
-    sigaltstack(&own, NULL);
+    real_sigaltstack(&own, NULL);
     runtime->signal_stack = memory;
 }
 
 void weft__overflow_thread_end(struct weft__runtime *runtime)
 {
+    stack_t present, none = { .ss_flags = SS_DISABLE };
     if (!runtime->signal_stack)
         return;
-    stack_t none = { .ss_flags = SS_DISABLE };
-    sigaltstack(&none, NULL);
+    if (real_sigaltstack(NULL, &present) == 0 && present.ss_sp == runtime->signal_stack)
+        real_sigaltstack(&none, NULL); /* else the program has set its own since */
     munmap(runtime->signal_stack, SIGNAL_STACK);
+}
+
+/*
+ * The program sees no stack where the runtime's own serves, and where it wants none, that one
+ * serves again.
+ */
+int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old)
+{
+    const struct weft__runtime *runtime = weft__runtime_current;
+    void *own = runtime->signal_stack;
+    stack_t wanted = { 0 }, before;
+    if (stack)
+        wanted = *stack;
+    if (own && wanted.ss_flags & SS_DISABLE)
+        wanted = (stack_t){ .ss_sp = own, .ss_size = SIGNAL_STACK };
+    if (real_sigaltstack(stack ? &wanted : NULL, &before) < 0)
+        return -1;
+    if (own && before.ss_sp == own)
+        before = (stack_t){ .ss_flags = SS_DISABLE };
+    if (old)
+        *old = before;
+    return 0;
 }

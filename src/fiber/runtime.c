@@ -125,6 +125,7 @@ static int read_hooks(uint16_t *around)
         [WEFT__FAMILY_STDIO] = "stdio",
         [WEFT__FAMILY_DNS] = "dns",
         [WEFT__FAMILY_KEY] = "key",
+        [WEFT__FAMILY_HANDLER] = "handler",
     };
     const char *text = getenv("WEFT_HOOKS");
     *around = 0;
@@ -139,7 +140,7 @@ static int read_hooks(uint16_t *around)
             return bad_environment("WEFT_HOOKS", text,
                                    "families with a minus before each are wanted, such as "
                                    "-dns,-stdio (io, socket, descriptor, poll, time, lock, file, "
-                                   "signal, process, stdio, dns, key)");
+                                   "signal, process, stdio, dns, key, handler)");
         *around |= (uint16_t)(1U << family);
         rest += length;
     }
@@ -241,6 +242,7 @@ static struct weft__runtime *runtime_new(const struct weft_options *options)
     runtime->load.window_start = runtime->virtual_now;
     runtime->name = options->name ? options->name : "main";
     weft__list_init(&runtime->free_tasks);
+    weft__list_init(&runtime->interrupts.masked);
     weft__stacks_init(&runtime->stacks, options->stack_size, sizeof(struct weft__fiber));
     weft__sanitizer_adopt(&runtime->loop_sanitizer);
     weft__overflow_thread_begin(runtime);
@@ -284,6 +286,7 @@ static int run_root(struct weft__runtime *runtime, bool inspect, int (*function)
     if (!task)
         return -1;
     task->fiber->argument = argument;
+    runtime->interrupts.main = task->fiber;
     memcpy(task->fiber->name, "root", sizeof "root");
     weft__make_ready(runtime, task->fiber);
     weft__runtime_current = runtime;

@@ -132,6 +132,17 @@ bool weft__wake(struct weft__fiber *fiber, int result)
     return true;
 }
 
+bool weft__wake_first(struct weft__fiber *fiber, int result)
+{
+    if (fiber->state != WEFT__PARKED)
+        return false;
+    fiber->state = WEFT__READY;
+    fiber->wake_result = result;
+    WEFT__PROBE2(wake, fiber, result);
+    weft__push_front(&fiber->runtime->ready, fiber);
+    return true;
+}
+
 void weft__make_ready(struct weft__runtime *runtime, struct weft__fiber *fiber)
 {
     weft__push_back(&runtime->ready, fiber);
@@ -213,6 +224,17 @@ static void adapt_budget(struct weft__runtime *runtime, int64_t took)
         runtime->budget_next *= 2;
 }
 
+/* With a fiber in ppoll() or its kin, its signal mask counts for as long as the loop looks. */
+static int look(struct weft__runtime *runtime, int64_t timeout)
+{
+    if (__builtin_expect(weft__list_empty(&runtime->interrupts.masked), 1))
+        return weft__loop_poll(&runtime->loop, timeout);
+    weft__masks_open(runtime);
+    int error = weft__loop_poll(&runtime->loop, timeout);
+    weft__masks_close(runtime);
+    return error;
+}
+
 static int poll_real(struct weft__runtime *runtime)
 {
     int64_t before = weft__clock();
@@ -224,7 +246,7 @@ static int poll_real(struct weft__runtime *runtime)
         if (timeout > TRIM_EVERY && weft__stacks_trimmable(&runtime->stacks))
             timeout = TRIM_EVERY; /* nothing else may ever wake us */
     }
-    int error = weft__loop_poll(&runtime->loop, timeout);
+    int error = look(runtime, timeout);
     int64_t now = weft__clock();
     weft__timers_fire(&runtime->loop.timers, now);
     account(runtime, timeout ? now - before : 0, now);
@@ -239,12 +261,12 @@ static int poll_real(struct weft__runtime *runtime)
 /* Virtual time moves when nothing can run: to the next timer, unless other threads work for us. */
 static int poll_virtual(struct weft__runtime *runtime)
 {
-    int error = weft__loop_poll(&runtime->loop, 0);
+    int error = look(runtime, 0);
     if (error || runtime->ready.head)
         return error;
     int64_t next = weft__timers_next(&runtime->loop.timers);
     if (next == INT64_MAX || runtime->offloads)
-        return weft__loop_poll(&runtime->loop, INT64_MAX);
+        return look(runtime, INT64_MAX);
     if (next > runtime->virtual_now)
         runtime->virtual_now = next;
     weft__timers_fire(&runtime->loop.timers, runtime->virtual_now);
@@ -266,6 +288,7 @@ int weft__run_loop(struct weft__runtime *runtime)
 {
     int error = 0;
     runtime->turn_started = weft__clock();
+    weft__interrupts_begin(runtime);
     while (!runtime->finished && !error) {
         runtime->budget = runtime->budget_next;
         if (runtime->ready.head) {
@@ -276,23 +299,23 @@ int weft__run_loop(struct weft__runtime *runtime)
         if (!runtime->finished)
             error = runtime->virtual_clock ? poll_virtual(runtime) : poll_real(runtime);
     }
+    weft__interrupts_end(runtime);
     return error;
 }
 
-struct weft_blocking weft_blocking_begin(void)
+void weft_blocking_init(struct weft_blocking *blocking)
 {
     struct weft__fiber *self = weft__current;
-    struct weft_blocking blocking = { self, self ? self->around : 0 };
+    *blocking = (struct weft_blocking){ self, self ? self->around : 0 };
     if (self)
-        self->around = WEFT__AROUND_ALL;
-    return blocking;
+        self->around |= WEFT__AROUND_ASKED;
 }
 
 void weft_blocking_fini(struct weft_blocking *blocking)
 {
     struct weft__fiber *self = weft__current;
-    if (self && blocking->fiber_ == self)
-        self->around = (uint16_t)blocking->before_;
+    if (self && blocking->fiber_ == self && !(blocking->before_ & WEFT__AROUND_ASKED))
+        self->around &= (uint16_t)~WEFT__AROUND_ASKED;
 }
 
 bool weft_running(void)

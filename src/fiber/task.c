@@ -95,6 +95,7 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->wait = WEFT__WAIT_NONE;
     fiber->cancellable = false;
     fiber->around = runtime->around;
+    fiber->interruptible = (struct weft__interruptible){ 0 };
     fiber->parks = 0;
     fiber->held_count = 0;
     fiber->deadlocked = false;

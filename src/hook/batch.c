@@ -28,6 +28,7 @@ static long receive_batch(struct weft__fiber *self, int fd, struct mmsghdr *mess
                               (flags & ~MSG_WAITFORONE) | MSG_DONTWAIT, NULL);
         if (more > 0)
             got += (unsigned)more;
+        patience.moved = got > 0;
         if (got > 0 && (flags & MSG_WAITFORONE || batch_ended(self, fd, limit, deadline)))
             break;
         if (more == -EAGAIN)

@@ -97,13 +97,26 @@ long weft__child_await(struct weft__fiber *self, const struct weft__child_wait *
     return answer;
 }
 
+/* A handler may end it, and may jump away: by then the pidfd is closed. */
+static long await_interruptible(struct weft__fiber *self, const struct weft__child_wait *wait)
+{
+    for (;;) {
+        weft__interruptible_begin(self, WEFT__RESTARTS);
+        long answer = weft__child_await(self, wait);
+        bool again = answer == -EINTR;
+        answer = weft__interruptible_end(self, answer);
+        if (answer || !again)
+            return answer;
+    }
+}
+
 pid_t weft__hook_wait4(struct weft__fiber *self, pid_t pid, int *status, int options,
                        struct rusage *usage)
 {
     struct weft__child_wait wait = {
         .pid = pid, .status = status, .options = options, .usage = usage
     };
-    return (pid_t)weft__result(weft__child_await(self, &wait));
+    return (pid_t)weft__result(await_interruptible(self, &wait));
 }
 
 pid_t weft__hook_wait3(struct weft__fiber *self, int *status, int options, struct rusage *usage)
@@ -130,7 +143,7 @@ int weft__hook_waitid(struct weft__fiber *self, idtype_t type, id_t id, siginfo_
                                      .pid = (pid_t)id,
                                      .info = info ? info : &unwanted,
                                      .options = options };
-    long answer = weft__child_await(self, &wait);
+    long answer = await_interruptible(self, &wait);
     return (int)weft__result(answer > 0 ? 0 : answer);
 }
 

@@ -129,6 +129,18 @@ bool weft__error_pending(int fd)
     return weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) > 0 && one.revents & POLLERR;
 }
 
+/* A handler may end even a system call that does not wait. */
+bool weft__ready_now(int fd, short events)
+{
+    struct pollfd one = { .fd = fd, .events = events };
+    struct timespec now = { 0 };
+    long ready;
+    do
+        ready = weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8);
+    while (ready == -EINTR);
+    return ready != 0;
+}
+
 /* --- waiting */
 
 /* The socket's own limit; 0 s means none. */
@@ -168,9 +180,19 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
     } else if (patience->generation != generation_of(fd)) {
         return -EBADF;
     }
-    int ready = weft__wait_fd(self, fd, events, patience->deadline);
-    if (ready <= 0)
-        return ready < 0 ? ready : -EAGAIN;
+    /* With a time limit a call is never begun again: signal(7). */
+    bool ends = patience->moved || patience->deadline != INT64_MAX;
+    enum weft__interruption how = ends ? WEFT__ENDS : WEFT__RESTARTS;
+    if (patience->again && weft__was_interrupted(self, how))
+        return -EINTR;
+    patience->again = true;
+    weft__interruptible_begin(self, how);
+    long ready = weft__wait_fd(self, fd, events, patience->deadline);
+    if (ready == 0)
+        ready = -EAGAIN;
+    ready = weft__interruptible_end(self, ready);
+    if (ready < 0)
+        return (int)ready;
     return patience->generation == generation_of(fd) ? 0 : -EBADF;
 }
 

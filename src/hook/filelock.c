@@ -24,27 +24,41 @@ static bool is_held(long result, int command)
     return result == -EAGAIN || (result == -EACCES && command >= 0);
 }
 
-/* COMMAND of fcntl, or -1 for flock with ARGUMENT as its operation. */
-static int lock(struct weft__fiber *self, int fd, int command, long argument)
+/* Try until it is granted, refused, or the fiber is woken for something else. */
+static long await_grant(struct weft__fiber *self, int fd, int command, long argument)
 {
     uint32_t generation = generation_of(fd);
     int64_t pause = TRY_FIRST;
-    int error = weft__checkpoint(self);
-    while (!error) {
+    for (;;) {
         if (generation != generation_of(fd))
-            return weft__fail(EBADF);
+            return -EBADF;
         long result = command < 0 ? weft__raw(SYS_flock, fd, argument)
                                   : weft__raw(SYS_fcntl, fd, command, argument);
-        if (!is_held(result, command)) {
-            weft__spend(self);
-            return (int)weft__result(result);
-        }
+        if (!is_held(result, command))
+            return result;
         int64_t next = weft__deadline(weft__now(self->runtime), pause);
         int ended = weft__park_until(self, WEFT__WAIT_LOCK, (const void *)(intptr_t)fd, next, true);
-        error = ended < 0 ? ended : 0;
+        if (ended < 0)
+            return ended;
         pause = pause * 2 < TRY_LAST ? pause * 2 : TRY_LAST;
     }
-    return weft__fail(-error);
+}
+
+/* COMMAND of fcntl, or -1 for flock with ARGUMENT as its operation. */
+static int lock(struct weft__fiber *self, int fd, int command, long argument)
+{
+    long result = weft__checkpoint(self);
+    bool again = result == 0;
+    while (again) {
+        weft__interruptible_begin(self, WEFT__RESTARTS);
+        result = await_grant(self, fd, command, argument);
+        again = result == -EINTR;
+        result = weft__interruptible_end(self, result);
+        again = again && result == 0;
+    }
+    if (result >= 0)
+        weft__spend(self);
+    return (int)weft__result(result);
 }
 
 int weft__lock_range(struct weft__fiber *self, int fd, int command, void *argument)

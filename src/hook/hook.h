@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +78,8 @@ _Noreturn void weft__check_failed(void);
 WEFT__EARLY static inline struct weft__fiber *weft__hooked_fiber(enum weft__family family)
 {
     struct weft__fiber *self = weft__current;
-    return __builtin_expect(self != NULL, 1) && !(self->around & 1U << family) ? self : NULL;
+    const unsigned around = 1U << family | WEFT__AROUND_ASKED | WEFT__AROUND_HANDLER;
+    return __builtin_expect(self != NULL, 1) && !(self->around & around) ? self : NULL;
 }
 
 /** A raw result in libc's form; success leaves errno as it was. */
@@ -122,13 +124,16 @@ struct weft__patience {
     int64_t deadline; /* of SO_RCVTIMEO or SO_SNDTIMEO */
     uint32_t generation;
     bool begun;
+    bool again; /* has waited before */
+    bool moved; /* some of it has happened: whatever interrupts ends the call */
 };
 
 /**
  * After a try that gave EAGAIN: 0 to try again, or a negative errno for the caller.
  *
  * -EAGAIN O_NONBLOCK, or the socket's own time limit; -EBADF closed meanwhile; -EPERM it can't be
- * polled; -ECANCELED, -ETIMEDOUT.
+ * polled; -ECANCELED, -ETIMEDOUT; -EINTR a handler
+ * has ended the call.
  */
 int weft__await(struct weft__fiber *self, int fd, uint32_t events, struct weft__patience *patience);
 
@@ -145,6 +150,9 @@ static inline struct weft__interest *weft__interest_known(struct weft__fiber *se
         return NULL;
     return &loop->interests[chunk][(size_t)(unsigned)fd % WEFT__INTEREST_CHUNK];
 }
+
+/** Whether a descriptor is ready for POLL... events, or in error, without waiting. */
+bool weft__ready_now(int fd, short events);
 
 /** The moment DURATION (of a timespec) from now; INT64_MAX for NULL. */
 int64_t weft__deadline_after(const struct weft__fiber *self, const struct timespec *duration);

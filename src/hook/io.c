@@ -57,9 +57,7 @@ static long read_slow(struct weft__fiber *self, int fd, const struct iovec *part
     for (;;) {
         if (weft__is_nonblocking(fd))
             return weft__raw(SYS_readv, fd, parts, count);
-        struct pollfd one = { .fd = fd, .events = POLLIN };
-        struct timespec now = { 0 };
-        if (weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) != 0)
+        if (weft__ready_now(fd, POLLIN))
             return weft__offload_raw(SYS_readv, fd, (long)parts, count, 0, 0, 0);
         int error = weft__await_blocking(self, fd, EPOLLIN, &patience);
         if (error == -EPERM)
@@ -173,7 +171,7 @@ static long send_window(int fd, struct iovec *window, size_t count, int flags)
  */
 long weft__write_rest(struct weft__fiber *self, int fd, struct weft__parts *rest, int flags)
 {
-    struct weft__patience patience = { 0 };
+    struct weft__patience patience = { .moved = true };
     size_t whole = rest->left;
     while (rest->left > 0) {
         struct iovec window[WEFT__WINDOW];
@@ -237,9 +235,7 @@ static long write_slow(struct weft__fiber *self, int fd, const struct iovec *par
     for (;;) {
         if (weft__is_nonblocking(fd))
             return weft__raw(SYS_writev, fd, parts, count);
-        struct pollfd one = { .fd = fd, .events = POLLOUT };
-        struct timespec now = { 0 };
-        if (weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) != 0)
+        if (weft__ready_now(fd, POLLOUT))
             return small_event(fd, parts, count)
                        ? weft__raw(SYS_writev, fd, parts, count)
                        : weft__offload_raw(SYS_writev, fd, (long)parts, count, 0, 0, 0);

@@ -40,9 +40,7 @@ static int pause_for(struct weft__fiber *self, int64_t *pause)
 /* A writer is there, or was: what it left, or its end, can be read. */
 static bool has_writer(int fd, int scratch)
 {
-    struct pollfd one = { .fd = fd, .events = POLLIN };
-    struct timespec now = { 0 };
-    return weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) != 0 ||
+    return weft__ready_now(fd, POLLIN) ||
            weft__raw(SYS_tee, fd, scratch, 1, SPLICE_F_NONBLOCK) != 0;
 }
 
@@ -63,7 +61,7 @@ static int await_writer(struct weft__fiber *self, int fd)
     return error;
 }
 
-static long open_fifo(struct weft__fiber *self, int folder, const char *path, int flags,
+static long open_once(struct weft__fiber *self, int folder, const char *path, int flags,
                       mode_t mode)
 {
     int64_t pause = TRY_FIRST;
@@ -86,6 +84,20 @@ static long open_fifo(struct weft__fiber *self, int folder, const char *path, in
     if (error)
         weft__raw(SYS_close, fd);
     return error ? error : fd;
+}
+
+/* A handler may jump away: by then nothing is open. */
+static long open_fifo(struct weft__fiber *self, int folder, const char *path, int flags,
+                      mode_t mode)
+{
+    for (;;) {
+        weft__interruptible_begin(self, WEFT__RESTARTS);
+        long fd = open_once(self, folder, path, flags, mode);
+        bool again = fd == -EINTR;
+        fd = weft__interruptible_end(self, fd);
+        if (fd || !again)
+            return fd;
+    }
 }
 
 int weft__hook_openat(struct weft__fiber *self, int folder, const char *path, int flags,

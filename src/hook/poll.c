@@ -27,8 +27,8 @@ static uint32_t generation_of(int fd)
  * Wait for any, and once more: without what can't be waited for, which is always ready for what it
  * was asked, so that it has been asked for nothing.
  */
-static int wait_any(struct weft__fiber *self, struct weft__fd_events *events, size_t count,
-                    int64_t deadline)
+static int wait_once(struct weft__fiber *self, struct weft__fd_events *events, size_t count,
+                     int64_t deadline)
 {
     int result = weft__wait_fds(self, events, count, deadline);
     if (result != -EPERM)
@@ -37,6 +37,31 @@ static int wait_any(struct weft__fiber *self, struct weft__fd_events *events, si
         if (events[i].fd >= 0 && weft__kind(events[i].fd) == WEFT__FD_FILE)
             events[i].fd = -1;
     return weft__wait_fds(self, events, count, deadline);
+}
+
+/* With a signal mask of its own. 1 also when nothing is known and the kernel has to be asked. */
+static int wait_any(struct weft__fiber *self, struct weft__fd_events *events, size_t count,
+                    int64_t deadline, const sigset_t *mask)
+{
+    struct weft__masked masked;
+    weft__interruptible_begin(self, WEFT__ENDS);
+    weft__masked_begin(self, &masked, mask);
+    int result = wait_once(self, events, count, deadline);
+    int ended = (int)weft__interruptible_end(self, result);
+    return result == -EINTR && ended == 0 ? 1 : ended;
+}
+
+/* Ask without waiting. Only a handler of the program's ends the call. */
+static long poll_try(struct weft__fiber *self, struct pollfd *fds, size_t count,
+                     const sigset_t *mask)
+{
+    for (;;) {
+        struct timespec now = AT_ONCE;
+        self->interruptible.handled = 0;
+        long ready = weft__raw(SYS_ppoll, fds, count, &now, mask, MASK_SIZE);
+        if (ready != -EINTR || weft__interrupted_here(self))
+            return ready;
+    }
 }
 
 /* A number closed meanwhile may have another owner already: it counts as closed. */
@@ -76,7 +101,7 @@ static long poll_wait(struct weft__fiber *self, struct pollfd *fds, size_t count
     for (;;) {
         for (size_t i = 0; i < count; i++)
             events[i] = (struct weft__fd_events){ fds[i].fd, (uint16_t)fds[i].events, 0 };
-        int result = wait_any(self, events, count, deadline);
+        int result = wait_any(self, events, count, deadline, mask);
         int closed = result < 0 && result != -EBADF ? 0 : count_closed(fds, count, generations);
         if (closed)
             return closed;
@@ -85,8 +110,7 @@ static long poll_wait(struct weft__fiber *self, struct pollfd *fds, size_t count
         long ready = result > 0 && !mask ? take_events(self, fds, count, events) : 0;
         if (ready)
             return ready;
-        struct timespec now = AT_ONCE;
-        ready = weft__raw(SYS_ppoll, fds, count, &now, mask, MASK_SIZE);
+        ready = poll_try(self, fds, count, mask);
         if (ready != 0 || result == 0)
             return ready;
     }
@@ -151,8 +175,7 @@ static long poll_until(struct weft__fiber *self, struct pollfd *fds, size_t coun
 {
     bool at_once = timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
     if (at_once || mask || !known_quiet(self, fds, count)) {
-        struct timespec now = AT_ONCE;
-        long ready = weft__raw(SYS_ppoll, fds, count, &now, mask, MASK_SIZE);
+        long ready = poll_try(self, fds, count, mask);
         if (ready != 0 || at_once) {
             weft__spend(self);
             return ready;
@@ -202,15 +225,21 @@ struct sets {
 
 static const uint32_t SET_EVENTS[3] = { EPOLLIN, EPOLLOUT, EPOLLPRI };
 
-static long select_try(struct sets *sets)
+/* Sets are as they were when it fails. */
+static long select_try(struct weft__fiber *self, struct sets *sets)
 {
-    struct timespec now = AT_ONCE;
     struct {
         const sigset_t *mask;
         size_t size;
     } masked = { sets->mask, MASK_SIZE };
-    return weft__raw(SYS_pselect6, sets->count, sets->set[0], sets->set[1], sets->set[2], &now,
-                     &masked);
+    for (;;) {
+        struct timespec now = AT_ONCE;
+        self->interruptible.handled = 0;
+        long ready = weft__raw(SYS_pselect6, sets->count, sets->set[0], sets->set[1], sets->set[2],
+                               &now, &masked);
+        if (ready != -EINTR || weft__interrupted_here(self))
+            return ready;
+    }
 }
 
 static bool is_asked(const struct sets *sets, int which, int fd)
@@ -256,11 +285,11 @@ static long select_wait(struct weft__fiber *self, struct sets *sets, int64_t dea
     for (size_t i = 0; i < count; i++)
         generations[i] = generation_of(events[i].fd);
     for (;;) {
-        int result = wait_any(self, events, count, deadline);
+        int result = wait_any(self, events, count, deadline, sets->mask);
         ask_again(sets);
         if (result < 0 || any_closed(events, generations, count))
             return result < 0 ? result : -EBADF;
-        long ready = select_try(sets);
+        long ready = select_try(self, sets);
         if (ready != 0 || result == 0)
             return ready;
         ask_again(sets);
@@ -272,7 +301,7 @@ static long select_until(struct weft__fiber *self, struct sets *sets, int64_t de
 {
     if (!wait || sets->count < 0) {
         weft__spend(self);
-        return select_try(sets);
+        return select_try(self, sets);
     }
     size_t bits = 8 * sizeof(unsigned long);
     size_t count = (size_t)sets->count;
@@ -285,7 +314,7 @@ static long select_until(struct weft__fiber *self, struct sets *sets, int64_t de
     for (int i = 0; i < 3; i++)
         if (sets->set[i])
             memcpy(memory + (size_t)i * sets->bytes, sets->set[i], sets->bytes);
-    long ready = select_try(sets);
+    long ready = select_try(self, sets);
     if (ready == 0) {
         struct weft__fd_events *events = (void *)(memory + 3 * sets->bytes);
         ready = select_wait(self, sets, deadline, events, (uint32_t *)(events + count));
@@ -325,10 +354,24 @@ int weft__hook_select(struct weft__fiber *self, int count, fd_set *reading, fd_s
 
 /* --- epoll */
 
+/* 0: look again; -EAGAIN: the time is over. */
+static int epoll_park(struct weft__fiber *self, int fd, struct weft__patience *patience,
+                      const sigset_t *mask)
+{
+    struct weft__masked masked;
+    weft__interruptible_begin(self, WEFT__ENDS);
+    weft__masked_begin(self, &masked, mask);
+    int error = weft__await_blocking(self, fd, EPOLLIN, patience);
+    weft__masked_end(self);
+    return error;
+}
+
 static long epoll_until(struct weft__fiber *self, int fd, struct epoll_event *events, int count,
                         const struct timespec *timeout, const sigset_t *mask)
 {
-    struct weft__patience patience = { .begun = true, .generation = generation_of(fd) };
+    struct weft__patience patience = { .begun = true,
+                                       .moved = true,
+                                       .generation = generation_of(fd) };
     patience.deadline = weft__deadline_after(self, timeout);
     for (bool over = timeout && timeout->tv_sec == 0 && timeout->tv_nsec == 0;;) {
         long ready = weft__raw(SYS_epoll_pwait, fd, events, count, 0, mask, MASK_SIZE);
@@ -336,7 +379,7 @@ static long epoll_until(struct weft__fiber *self, int fd, struct epoll_event *ev
             weft__spend(self);
             return ready;
         }
-        int error = weft__await_blocking(self, fd, EPOLLIN, &patience);
+        int error = epoll_park(self, fd, &patience, mask);
         if (error && error != -EAGAIN)
             return error;
         over = error == -EAGAIN;

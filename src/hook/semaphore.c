@@ -118,12 +118,14 @@ static int64_t wait_end(const struct weft__fiber *self, const sem_t *semaphore, 
 /* A wait that ends otherwise tries once more, so that a post which has chosen it is not lost. */
 static int wait_until(struct weft__fiber *self, sem_t *semaphore, int64_t deadline)
 {
+    enum weft__interruption how = deadline == INT64_MAX ? WEFT__RESTARTS : WEFT__ENDS;
     int64_t look = LOOK_FIRST;
     int saved = errno;
     for (bool front = false;; front = true) {
         struct waiting waiting = { .semaphore = semaphore };
         weft__list_init(&waiting.node);
         weft__parker_init(&waiting.parker, self);
+        weft__interruptible_begin(self, how);
         stand(&waiting, front);
         int result = 0;
         bool taken = WEFT__REAL(sem_trywait)(semaphore) == 0;
@@ -132,7 +134,9 @@ static int wait_until(struct weft__fiber *self, sem_t *semaphore, int64_t deadli
             result = weft__parker_wait(&waiting.parker, WEFT__WAIT_LOCK, semaphore, end, true);
         }
         step_out(&waiting);
-        if (taken || WEFT__REAL(sem_trywait)(semaphore) == 0) {
+        taken = taken || WEFT__REAL(sem_trywait)(semaphore) == 0;
+        result = (int)weft__interruptible_end(self, result);
+        if (taken) {
             errno = saved;
             return 0;
         }

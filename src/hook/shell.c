@@ -39,8 +39,8 @@ static void signals_enter(void)
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     weft__lock_enter(&signals.lock);
     if (signals.commands++ == 0) {
-        sigaction(SIGINT, &ignore, &signals.interrupt);
-        sigaction(SIGQUIT, &ignore, &signals.quit);
+        WEFT__REAL(sigaction)(SIGINT, &ignore, &signals.interrupt);
+        WEFT__REAL(sigaction)(SIGQUIT, &ignore, &signals.quit);
     }
     weft__lock_leave(&signals.lock);
     sigset_t child;
@@ -55,8 +55,8 @@ static void signals_leave(void)
     int saved = errno;
     weft__lock_enter(&signals.lock);
     if (--signals.commands == 0) {
-        sigaction(SIGINT, &signals.interrupt, NULL);
-        sigaction(SIGQUIT, &signals.quit, NULL);
+        WEFT__REAL(sigaction)(SIGINT, &signals.interrupt, NULL);
+        WEFT__REAL(sigaction)(SIGQUIT, &signals.quit, NULL);
     }
     weft__lock_leave(&signals.lock);
     sigset_t child;

@@ -55,22 +55,37 @@ static long await_signal(struct weft__fiber *self, const sigset_t *set, siginfo_
     return number;
 }
 
+/* Handlers of other signals end it, but for sigwait; they may jump away. */
+static long await_one(struct weft__fiber *self, const sigset_t *set, siginfo_t *info,
+                      int64_t deadline, enum weft__interruption how)
+{
+    for (;;) {
+        weft__interruptible_begin(self, how);
+        long number = await_signal(self, set, info, deadline);
+        bool again = number == -EINTR;
+        number = weft__interruptible_end(self, number);
+        if (number || !again)
+            return number;
+    }
+}
+
 int weft__hook_sigtimedwait(struct weft__fiber *self, const sigset_t *set, siginfo_t *info,
                             const struct timespec *timeout)
 {
     if (timeout && !weft__timespec_valid(timeout))
         return weft__fail(EINVAL);
-    return (int)weft__result(await_signal(self, set, info, weft__deadline_after(self, timeout)));
+    return (int)weft__result(
+        await_one(self, set, info, weft__deadline_after(self, timeout), WEFT__ENDS));
 }
 
 int weft__hook_sigwaitinfo(struct weft__fiber *self, const sigset_t *set, siginfo_t *info)
 {
-    return (int)weft__result(await_signal(self, set, info, INT64_MAX));
+    return (int)weft__result(await_one(self, set, info, INT64_MAX, WEFT__ENDS));
 }
 
 int weft__hook_sigwait(struct weft__fiber *self, const sigset_t *set, int *number)
 {
-    long got = await_signal(self, set, NULL, INT64_MAX);
+    long got = await_one(self, set, NULL, INT64_MAX, WEFT__HOSTS);
     if (got < 0)
         return (int)-got;
     *number = (int)got;

@@ -4,15 +4,18 @@
 
 #include "hook/hook.h"
 
-/* 0 slept; -ECANCELED, -ETIMEDOUT. */
+/* 0 slept; -ECANCELED, -ETIMEDOUT, -EINTR. */
 static int sleep_until(struct weft__fiber *self, int64_t deadline)
 {
     int error = weft__checkpoint(self);
     if (error)
         return error;
     int result = 0;
-    while (result == 0 && weft__now(self->runtime) < deadline)
+    while (result == 0 && weft__now(self->runtime) < deadline) {
+        weft__interruptible_begin(self, WEFT__ENDS);
         result = weft__park_until(self, WEFT__WAIT_TIME, NULL, deadline, true);
+        result = (int)weft__interruptible_end(self, result);
+    }
     return result < 0 ? result : 0;
 }
 
@@ -48,7 +51,8 @@ unsigned weft__hook_sleep(struct weft__fiber *self, unsigned seconds)
     if (!error)
         return 0;
     weft__fail(-error);
-    return (unsigned)remaining.tv_sec + (remaining.tv_nsec > 0);
+    /* Whole seconds after a handler, as the C library counts; else what began counts, too. */
+    return (unsigned)remaining.tv_sec + (error != -EINTR && remaining.tv_nsec > 0);
 }
 
 int weft__hook_usleep(struct weft__fiber *self, useconds_t microseconds)
@@ -64,15 +68,21 @@ int weft__hook_nanosleep(struct weft__fiber *self, const struct timespec *durati
     return (int)weft__result(error ? error : sleep_for(self, duration, remaining));
 }
 
-/* -1 is kept for signals; any other failure is below it. */
+/* -1 says that a handler has run; any other failure is below it. */
 int weft__hook_thrd_sleep(struct weft__fiber *self, const struct timespec *duration,
                           struct timespec *remaining)
 {
-    return weft__hook_nanosleep(self, duration, remaining) < 0 ? -2 : 0;
+    int saved = errno;
+    if (weft__hook_nanosleep(self, duration, remaining) == 0)
+        return 0;
+    if (errno != EINTR)
+        return -2;
+    errno = saved;
+    return -1;
 }
 
 /* Clocks that may be set, or that run while the machine sleeps: the kernel watches them. */
-static int sleep_by_timer(struct weft__fiber *self, clockid_t clock, const struct timespec *time)
+static int await_timer(struct weft__fiber *self, clockid_t clock, const struct timespec *time)
 {
     long fd = weft__raw(SYS_timerfd_create, clock, TFD_NONBLOCK | TFD_CLOEXEC);
     if (fd < 0)
@@ -90,6 +100,19 @@ static int sleep_by_timer(struct weft__fiber *self, clockid_t clock, const struc
     weft__fd_forget((int)fd);
     weft__raw(SYS_close, fd);
     return (int)error;
+}
+
+/* A handler may jump away: by then the timer is closed. */
+static int sleep_by_timer(struct weft__fiber *self, clockid_t clock, const struct timespec *time)
+{
+    for (;;) {
+        weft__interruptible_begin(self, WEFT__ENDS);
+        int error = await_timer(self, clock, time);
+        bool again = error == -EINTR;
+        error = (int)weft__interruptible_end(self, error);
+        if (error || !again)
+            return error;
+    }
 }
 
 static int sleep_to(struct weft__fiber *self, clockid_t clock, const struct timespec *time)

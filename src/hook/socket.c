@@ -68,6 +68,7 @@ static long receive_all(struct weft__fiber *self, int fd, char *buffer, size_t s
                                (flags & ~MSG_WAITALL) | MSG_DONTWAIT);
         if (count > 0)
             moved += (size_t)count;
+        patience.moved = moved > 0;
         if (count == -EAGAIN && (count = weft__await(self, fd, EPOLLIN, &patience)) == 0)
             continue;
         if (count < 0 && moved == 0)
@@ -287,9 +288,7 @@ static struct weft__lock *accept_lock(int fd)
 
 static bool connection_waits(int fd)
 {
-    struct pollfd one = { .fd = fd, .events = POLLIN };
-    struct timespec now = { 0 };
-    return weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) > 0;
+    return weft__ready_now(fd, POLLIN);
 }
 
 /* -EAGAIN: nobody has come; -EINPROGRESS: somebody has, but who knows who takes him. */
@@ -372,9 +371,7 @@ static long connected(struct weft__fiber *self, int fd)
 {
     struct weft__patience patience = { 0 };
     for (;;) {
-        struct pollfd one = { .fd = fd, .events = POLLOUT };
-        struct timespec now = { 0 };
-        if (weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) > 0)
+        if (weft__ready_now(fd, POLLOUT))
             return -option(fd, SO_ERROR);
         int error = weft__await_blocking(self, fd, EPOLLOUT, &patience);
         if (error)

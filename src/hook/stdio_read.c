@@ -42,9 +42,7 @@ static int await_bytes(struct weft__fiber *self, FILE *stream)
     errno = saved;
     int error = weft__checkpoint(self);
     while (!error && !weft__is_nonblocking(fd)) {
-        struct pollfd one = { .fd = fd, .events = POLLIN };
-        struct timespec now = { 0 };
-        if (weft__raw(SYS_ppoll, &one, 1, &now, NULL, 8) != 0)
+        if (weft__ready_now(fd, POLLIN))
             return 0;
         error = weft__await_blocking(self, fd, EPOLLIN, &patience);
     }

@@ -92,8 +92,10 @@ int weft__export_fscanf(FILE *stream, const char *format, ...) EXPORT(fscanf);
 int weft__export___isoc99_scanf(const char *format, ...) EXPORT(__isoc99_scanf);
 int weft__export___isoc99_fscanf(FILE *stream, const char *format, ...) EXPORT(__isoc99_fscanf);
 
-int weft__export_vfscanf(FILE *stream, const char *format, va_list arguments);
-int weft__export___isoc99_vfscanf(FILE *stream, const char *format, va_list arguments);
+/* Those of the table, by the symbols they leave the library under. */
+int weft__export_vfscanf(FILE *stream, const char *format, va_list arguments) __asm__("vfscanf");
+int weft__export___isoc99_vfscanf(FILE *stream, const char *format,
+                                  va_list arguments) __asm__("__isoc99_vfscanf");
 
 #define FORWARD(call, stream)                                                                      \
     va_list arguments;                                                                             \

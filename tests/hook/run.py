@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 count = failures = 0
 
@@ -49,6 +50,21 @@ def guest_tests(weft, guest):
     says(run(weft, 'run', guest, 'fork'), 'child\n', 'it forks')
     says(run(weft, 'run', guest, 'fork-return'), 'parent child 33\n',
          "a child's return from main is its exit")
+
+
+def signal_tests(weft, guest):
+    same(weft, 'handlers end its calls, or jump out of them', guest, 'signals')
+    same(weft, 'python: handlers, alarms, timeouts', sys.executable, '-c', PYTHON_SIGNALS)
+    same(weft, 'a shell and its traps', 'bash', '-c',
+         'trap "echo one" USR1; trap "echo end" EXIT; (sleep .1; kill -USR1 $$) & '
+         'read -t 5 line < <(sleep .3; echo late); wait; echo $line')
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen([weft, 'run', 'sleep', '60'])
+        while open(f'/proc/{process.pid}/wchan', encoding='ascii').read() in ('', '0') or \
+                pathlib.Path(f'/proc/{process.pid}/comm').read_text() != 'sleep\n':
+            time.sleep(0.01)
+        process.send_signal(number)
+        ok(process.wait(60) == -number, f'it ends by {number.name}')
 
 
 def environment_tests(weft, guest):
@@ -131,6 +147,34 @@ print(subprocess.run(['cat'], input=b'through a pipe', capture_output=True).stdo
 """
 
 
+PYTHON_SIGNALS = """
+import os, select, signal, time
+class Late(Exception):
+    pass
+def late(number, frame):
+    raise Late
+signal.signal(signal.SIGALRM, late)
+ends = os.pipe()
+for wait in (lambda: os.read(ends[0], 1), lambda: time.sleep(50), signal.pause,
+             lambda: select.select([ends[0]], [], [])):
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        wait()
+    except Late:
+        print('late')
+count = 0
+def note(number, frame):
+    global count
+    count += 1
+signal.signal(signal.SIGALRM, note)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+began = time.monotonic()
+time.sleep(0.2)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(count > 0, time.monotonic() - began >= 0.2)
+"""
+
+
 def program_tests(weft):
     same(weft, 'sort and its pipes', 'sort', '-rn', input='\n'.join(map(str, range(30000))))
     same(weft, 'a shell pipeline', 'bash', '-c', 'for i in 1 2 3; do echo $i | cat; done | wc -l')
@@ -143,6 +187,7 @@ def main(weft, guest):
     environment_tests(weft, guest)
     refusal_tests(weft, guest)
     program_tests(weft)
+    signal_tests(weft, guest)
     print(f'1..{count}')
     sys.exit(failures > 0)
 

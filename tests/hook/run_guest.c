@@ -1,6 +1,9 @@
 /* A program that has never heard of Weft, for run.py: does as its first argument says. */
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -80,6 +83,75 @@ static int fork_return(void)
     return 0;
 }
 
+static volatile int handled;
+static sigjmp_buf away;
+
+static void count_one(int number)
+{
+    (void)number;
+    handled++;
+}
+
+static void jump(int number)
+{
+    siglongjmp(away, number);
+}
+
+static void say_result(const char *what, long result)
+{
+    printf("%s: %ld, %s, %d handled\n", what, result, result < 0 ? strerror(errno) : "", handled);
+}
+
+/* Waits that SIGALRM ends, one way or the other. */
+static int use_signals(void)
+{
+    struct sigaction action = { .sa_handler = count_one }, old;
+    struct timespec left;
+    struct timespec whole = { .tv_sec = 50 };
+    sigset_t all, none;
+    char byte;
+    int ends[2];
+    if (pipe(ends) < 0 || sigaction(SIGALRM, &action, NULL) < 0)
+        return 1;
+    ualarm(20000, 0);
+    say_result("read", read(ends[0], &byte, 1));
+    ualarm(20000, 0);
+    say_result("pause", pause());
+    ualarm(20000, 0);
+    say_result("sleep", sleep(50) < 50);
+    ualarm(20000, 0);
+    say_result("nanosleep", nanosleep(&whole, &left));
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGALRM, &action, &old);
+    printf("%d, flags %x\n", old.sa_handler == count_one, (unsigned)old.sa_flags);
+    ualarm(20000, 0);
+    say_result("poll", poll(NULL, 0, -1));
+    if (fork() == 0) {
+        usleep(60000);
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    ualarm(20000, 0);
+    say_result("read, SA_RESTART", read(ends[0], &byte, 1));
+    ualarm(1000, 0);
+    say_result("wait", wait(NULL) > 0);
+    signal(SIGALRM, jump);
+    if (sigsetjmp(away, 1) == 0) {
+        ualarm(20000, 0);
+        say_result("not interrupted", read(ends[0], &byte, 1));
+    }
+    signal(SIGALRM, count_one);
+    sigemptyset(&none);
+    sigemptyset(&all);
+    sigaddset(&all, SIGALRM);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    ualarm(1, 0);
+    say_result("usleep", usleep(5000));
+    say_result("sigsuspend", sigsuspend(&none));
+    ualarm(20000, 0);
+    say_result("ppoll", ppoll(NULL, 0, NULL, &none));
+    return 0;
+}
+
 int main(int argc, char **argv, char **environment)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -99,6 +171,8 @@ int main(int argc, char **argv, char **environment)
         return fork_once();
     if (strcmp(what, "fork-return") == 0)
         return fork_return();
+    if (strcmp(what, "signals") == 0)
+        return use_signals();
     if (strcmp(what, "environment") == 0)
         for (; *environment; environment++)
             puts(*environment);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
 static int scan_list(FILE *stream, const char *format, ...)
 {
     va_list arguments;

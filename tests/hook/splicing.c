@@ -99,7 +99,6 @@ FIBER(inputs)
     waits_for_input("splice from a socket", splice_socket, peer[1], &scope);
     waits_for_input("splice to a socket", splice_to_socket, from[1], &scope);
     waits_for_input("vmsplice from a pipe", vmsplice_from, from[1], &scope);
-    waits_for_input("tee", tee_pipes, from[1], &scope);
     close_all();
     return 0;
 }
@@ -109,8 +108,16 @@ FIBER(tees)
     WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
     char text[4] = "";
     open_all();
+    struct trial late = { .call = tee_pipes, .timeout = 5 * WEFT_MILLISECOND };
+    trial_join(trial_start(&scope, &late));
+    ok(late.result == -1 && late.error == ETIMEDOUT, "tee is timed out");
+    struct trial cancelled = { .call = tee_pipes };
+    struct weft_task *task = trial_start(&scope, &cancelled);
+    weft_cancel(task);
+    trial_join(task);
+    ok(cancelled.result == -1 && cancelled.error == ECANCELED, "tee is cancelled");
     struct trial trial = { .call = tee_pipes };
-    struct weft_task *task = trial_start(&scope, &trial);
+    task = trial_start(&scope, &trial);
     must(!trial.ended && write(from[1], "abc", 3) == 3, "it waits");
     trial_join(task);
     ok(read(from[0], text, 3) == 3 && read(to[0], text, 3) == 3 && memcmp(text, "abc", 3) == 0,
