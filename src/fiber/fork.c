@@ -3,6 +3,7 @@
 
 #include "fiber/fiber.h"
 #include "fiber/inspect.h"
+#include "loop/private.h"
 #include "loop/registry.h"
 
 static void in_child(void)
@@ -12,6 +13,7 @@ static void in_child(void)
     weft__watchdog_reset();
     weft__inspect_reset();
     weft__registry_reset();
+    weft__private_reset();
     if (!runtime)
         return;
     weft__inspect_abandon(runtime);

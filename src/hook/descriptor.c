@@ -15,6 +15,7 @@
 #include "hook/files.h"
 #include "hook/hook.h"
 #include "hook/stdio.h"
+#include "loop/private.h"
 
 /* --- kinds */
 
@@ -279,6 +280,8 @@ int weft__hook_signalfd(struct weft__fiber *self, int fd, const sigset_t *mask, 
 /* An invalid number is left to the kernel; waiters hear of the close before it happens. */
 int weft__hook_close(struct weft__fiber *self, int fd)
 {
+    if (weft__is_private(fd))
+        return weft__fail(EBADF); /* as far as the program knows */
     int saved = errno;
     uint32_t closing = weft__fd_closing(fd);
     errno = saved;
@@ -299,6 +302,18 @@ static void forget_range(unsigned first, unsigned last)
     }
 }
 
+/* All of a range but what is the library's own. */
+static int close_between(unsigned first, unsigned last, int flags)
+{
+    unsigned from = first;
+    for (unsigned own;
+         from <= last && (own = (unsigned)weft__private_from((int)from)) <= last && own < INT_MAX;
+         from = own + 1)
+        if (own > from && WEFT__REAL(close_range)(from, own - 1, flags) < 0)
+            return -1;
+    return from <= last || first > last ? WEFT__REAL(close_range)(from, last, flags) : 0;
+}
+
 int weft__hook_close_range(struct weft__fiber *self, unsigned first, unsigned last, int flags)
 {
     (void)self;
@@ -306,14 +321,21 @@ int weft__hook_close_range(struct weft__fiber *self, unsigned first, unsigned la
     if (first <= last && !(flags & CLOSE_RANGE_CLOEXEC))
         forget_range(first, last);
     errno = saved;
-    return WEFT__REAL(close_range)(first, last, flags);
+    return first > INT_MAX ? WEFT__REAL(close_range)(first, last, flags)
+                           : close_between(first, last, flags);
 }
 
 void weft__hook_closefrom(struct weft__fiber *self, int lowest)
 {
+    unsigned first = lowest < 0 ? 0 : (unsigned)lowest;
     (void)self;
-    forget_range(lowest < 0 ? 0 : (unsigned)lowest, UINT_MAX);
-    WEFT__REAL(closefrom)(lowest);
+    forget_range(first, UINT_MAX);
+    if (weft__private_from((int)first) == INT_MAX)
+        WEFT__REAL(closefrom)(lowest);
+    else if (close_between(first, UINT_MAX, 0) < 0) /* a kernel before 5.9: one by one */
+        for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd >= (long)first; fd--)
+            if (!weft__is_private((int)fd))
+                weft__raw(SYS_close, fd);
 }
 
 int weft__hook_fclose(struct weft__fiber *self, FILE *stream)
@@ -374,6 +396,8 @@ static void forget_target(int fd, int target)
 int weft__hook_dup2(struct weft__fiber *self, int fd, int target)
 {
     (void)self;
+    if (weft__is_private(target))
+        return weft__fail(EBADF);
     forget_target(fd, target);
     return note_duplicate(fd, WEFT__REAL(dup2)(fd, target));
 }
@@ -381,6 +405,8 @@ int weft__hook_dup2(struct weft__fiber *self, int fd, int target)
 int weft__hook_dup3(struct weft__fiber *self, int fd, int target, int flags)
 {
     (void)self;
+    if (weft__is_private(target))
+        return weft__fail(EBADF);
     forget_target(fd, target);
     return note_duplicate(fd, WEFT__REAL(dup3)(fd, target, flags));
 }

@@ -1,5 +1,6 @@
 /* What both backends share: interests, their waiters, messages from other threads. */
 #include "loop/loop.h"
+#include "loop/private.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -22,12 +23,6 @@ int64_t weft__clock(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Raw calls: the loop's own must never meet a hook. */
-static void close_raw(int fd)
-{
-    syscall(SYS_close, fd);
-}
-
 uint32_t weft__loop_next_epoch(struct weft__loop *loop)
 {
     if (++loop->epoch == 0)
@@ -41,9 +36,10 @@ int weft__loop_open(struct weft__loop *loop, const struct weft__loop_backend *ba
     loop->wake_fd = weft__torture_fails() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         return -errno;
+    loop->wake_fd = weft__private_keep(loop->wake_fd);
     int error = backend->open(loop);
     if (error) {
-        close_raw(loop->wake_fd);
+        weft__private_close(loop->wake_fd);
         return error;
     }
     weft__registry_add(loop);
@@ -68,7 +64,7 @@ void weft__loop_close(struct weft__loop *loop)
         sched_yield();
     weft__loop_current = NULL;
     loop->backend->close(loop);
-    close_raw(loop->wake_fd);
+    weft__private_close(loop->wake_fd);
     free_interests(loop);
     weft__timers_fini(&loop->timers);
 }
@@ -76,7 +72,7 @@ void weft__loop_close(struct weft__loop *loop)
 void weft__loop_abandon(struct weft__loop *loop)
 {
     weft__loop_current = NULL;
-    close_raw(loop->wake_fd);
+    weft__private_close(loop->wake_fd);
     weft__registry_reset();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "loop/loop.h"
+#include "loop/private.h"
 
 enum {
     BATCH = 256
@@ -24,11 +25,14 @@ static int epoll_open(struct weft__loop *loop)
         return -ENOMEM;
     state->no_pwait2 = false;
     state->fd = weft__torture_fails() ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    int failed = errno;
+    state->fd = weft__private_keep(state->fd);
+    errno = failed;
     struct epoll_event wake = { .events = EPOLLIN, .data.u64 = (uint32_t)loop->wake_fd };
     if (state->fd < 0 || epoll_ctl(state->fd, EPOLL_CTL_ADD, loop->wake_fd, &wake) < 0) {
         int error = -errno;
         if (state->fd >= 0)
-            syscall(SYS_close, state->fd);
+            weft__private_close(state->fd);
         weft__free(state);
         return error;
     }
@@ -39,7 +43,7 @@ static int epoll_open(struct weft__loop *loop)
 static void epoll_close(struct weft__loop *loop)
 {
     struct epoll_state *state = loop->state;
-    syscall(SYS_close, state->fd);
+    weft__private_close(state->fd);
     weft__free(state);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "loop/loop.h"
+#include "loop/private.h"
 
 enum {
     ENTRIES = 256,
@@ -69,6 +70,8 @@ static int uring_open(struct weft__loop *loop)
         return error;
     }
     io_uring_ring_dontfork(&state->ring);
+    state->ring.ring_fd = weft__private_keep(state->ring.ring_fd);
+    state->ring.enter_ring_fd = state->ring.ring_fd;
     loop->state = state;
     return poll_multishot(&state->ring, loop->wake_fd, POLLIN, (uint32_t)loop->wake_fd);
 }
@@ -76,6 +79,9 @@ static int uring_open(struct weft__loop *loop)
 static void uring_close(struct weft__loop *loop)
 {
     struct uring_state *state = loop->state;
+    int fd = dup(state->ring.ring_fd); /* the library closes the one it knows */
+    weft__private_close(state->ring.ring_fd);
+    state->ring.ring_fd = state->ring.enter_ring_fd = fd;
     io_uring_queue_exit(&state->ring);
     weft__free(state);
 }

@@ -209,6 +209,30 @@ FIBER(kind_changes)
     return 0;
 }
 
+/* There are programs that close whatever number there is before they begin. */
+FIBER(closes_everything)
+{
+    int pair[2];
+    must(pipe(pair) == 0, "a pipe");
+    for (int fd = 100; fd < 5000; fd++)
+        must(close(fd) == -1 && errno == EBADF, "descriptor %d is nobody's", fd);
+    must(usleep(100) == 0, "the loop lives");
+    is_int(close_range(100, ~0U, 0), 0, "all from 100 on are closed at once");
+    closefrom(100);
+    is_int(usleep(1000), 0, "and the loop still lives");
+    ok(dup2(pair[0], 4095) == 4095 || errno == EBADF, "a number that is ours is no number");
+    close(4095);
+    struct trial trial = { .call = call_read, .fd = pair[0] };
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    struct weft_task *task = trial_start(&scope, &trial);
+    must(!trial.ended && write(pair[1], "x", 1) == 1, "it waits");
+    trial_join(task);
+    is_int(trial.result, 1, "and is woken");
+    close(pair[0]);
+    close(pair[1]);
+    return 0;
+}
+
 int main(void)
 {
     int before = open_descriptors();
@@ -216,5 +240,6 @@ int main(void)
     in_runtime(next_owner);
     in_runtime(kind_changes);
     is_int(open_descriptors(), before, "no descriptor is left behind");
+    in_runtime(closes_everything);
     return done_testing();
 }
