@@ -22,6 +22,12 @@ static void close_connection(struct weft__connection *connection)
     free(connection);
 }
 
+static enum weft__next serve(struct weft__connection *connection)
+{
+    struct weft__upgraded *upgraded = connection->upgraded;
+    return upgraded ? upgraded->operations->ready(upgraded) : weft__exchange_run(connection);
+}
+
 /* Runs in a fresh fiber whenever a request has begun to arrive, or the connection has to end. */
 static int connection_ready(void *argument)
 {
@@ -33,10 +39,13 @@ static int connection_ready(void *argument)
 
     enum weft__next next;
     do {
-        next = weft__exchange_run(connection);
+        next = serve(connection);
     } while (next == WEFT__NEXT_REQUEST);
 
     server->stats.active--;
+    if (next == WEFT__NEXT_WAIT) {
+        return 1; /* it stays among the busy: nothing but its own protocol ends it */
+    }
     if (next == WEFT__NEXT_IDLE && !server->stopping) {
         weft__stream_release(&connection->stream);
         connection->idle_since = weft_now();

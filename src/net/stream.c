@@ -142,17 +142,34 @@ static int milliseconds(int64_t duration)
     return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static int wait_writable(struct weft__stream *stream)
+static int wait_for(struct weft__stream *stream, short events, int64_t timeout)
 {
-    struct pollfd wait = { .fd = stream->fd, .events = POLLOUT };
+    struct pollfd wait = { .fd = stream->fd, .events = events };
     int ready;
     do {
-        ready = poll(&wait, 1, milliseconds(stream->write_timeout));
+        ready = poll(&wait, 1, milliseconds(timeout));
     } while (ready < 0 && errno == EINTR);
+    return ready;
+}
+
+int weft__stream_wait_writable(struct weft__stream *stream)
+{
+    return wait_for(stream, POLLOUT, stream->write_timeout);
+}
+
+int weft__stream_wait_readable(struct weft__stream *stream)
+{
+    return wait_for(stream, POLLIN, WEFT_FOREVER) < 0 ? -1 : 0;
+}
+
+static int wait_writable(struct weft__stream *stream)
+{
+    int ready = weft__stream_wait_writable(stream);
     return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
 }
 
-static ssize_t send_some(struct weft__stream *stream, struct iovec *slices, size_t count)
+ssize_t weft__stream_try_send_slices(struct weft__stream *stream, struct iovec *slices,
+                                     size_t count)
 {
     struct msghdr message = { .msg_iov = slices, .msg_iovlen = count };
     ssize_t sent;
@@ -186,7 +203,7 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 {
     count = advance(&slices, count, 0);
     while (count > 0) {
-        ssize_t sent = send_some(stream, slices, count);
+        ssize_t sent = weft__stream_try_send_slices(stream, slices, count);
         if (sent < 0 || (sent == 0 && wait_writable(stream) < 0)) {
             return -1;
         }
@@ -216,6 +233,11 @@ int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t 
         length -= (size_t)sent;
     }
     return 0;
+}
+
+void weft__stream_shut(struct weft__stream *stream)
+{
+    shutdown(stream->fd, SHUT_RDWR);
 }
 
 void weft__stream_linger(struct weft__stream *stream, size_t limit, int64_t timeout)

@@ -82,8 +82,21 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 /** weft__stream_send() of one slice: the cheapest call. */
 int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t length);
 
+/** Send what fits of some slices without waiting. Bytes sent, 0 if none fit; -1 and errno. */
+ssize_t weft__stream_try_send_slices(struct weft__stream *stream, struct iovec *slices,
+                                     size_t count);
+
+/** Wait until something fits. 1; 0 nothing did for the write timeout; -1 and errno. */
+int weft__stream_wait_writable(struct weft__stream *stream);
+
+/** Wait until there is something to receive, or the end. 0; -1 and errno. */
+int weft__stream_wait_readable(struct weft__stream *stream);
+
 /** Send what fits without waiting. Bytes sent, 0 if none fit; -1 and errno. */
 ssize_t weft__stream_try_send(struct weft__stream *stream, const void *data, size_t length);
+
+/** End both directions at once; whoever waits on the stream wakes. The descriptor stays. */
+void weft__stream_shut(struct weft__stream *stream);
 
 /**
  * Close after an answer that the peer may still be sending to: end our side, drop what arrives for
