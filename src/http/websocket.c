@@ -29,6 +29,51 @@ int weft__websocket_drop(struct weft_websocket *socket, int error)
     return weft__fail(error);
 }
 
+enum {
+    LOOKED_AT = 16, /* shared options that are compared with a new socket's */
+};
+
+static const struct weft_websocket_options *share(struct weft_http_server *server,
+                                                  const struct weft_websocket_options *options)
+{
+    struct weft__websocket_pool *pool = weft__websocket_pool(server);
+    if (!pool) {
+        return NULL;
+    }
+    unsigned looked = 0;
+    struct weft__websocket_shared *shared;
+    weft__list_each(node, &pool->shared) {
+        shared = weft__container_of(node, struct weft__websocket_shared, node);
+        if (memcmp(&shared->options, options, sizeof(*options)) == 0) {
+            shared->references++;
+            return &shared->options;
+        }
+        if (++looked == LOOKED_AT) {
+            break;
+        }
+    }
+    shared = malloc(sizeof(*shared));
+    if (!shared) {
+        return NULL;
+    }
+    shared->references = 1;
+    memcpy(&shared->options, options, sizeof(*options)); /* with what lies between its members */
+    weft__list_init(&shared->node);
+    weft__list_prepend(&pool->shared, &shared->node);
+    return &shared->options;
+}
+
+static void unshare(struct weft_websocket *socket)
+{
+    struct weft__websocket_shared *shared = weft__container_of(
+        (void *)(uintptr_t)socket->options, struct weft__websocket_shared, options);
+    socket->options = NULL;
+    if (--shared->references == 0) {
+        weft__list_remove(&shared->node);
+        free(shared);
+    }
+}
+
 /* Queue a close frame; only the first one counts. */
 static int send_close(struct weft_websocket *socket, unsigned code, struct weft__slice reason)
 {
@@ -36,6 +81,9 @@ static int send_close(struct weft_websocket *socket, unsigned code, struct weft_
     int length = weft__websocket_close_write(payload, code, reason);
     if (length < 0 || socket->close_sent) {
         return length < 0 ? -1 : 0;
+    }
+    if (!socket->stream) {
+        return weft__fail(EPIPE);
     }
     socket->since = socket->server->clock;
     int result = weft__websocket_control(socket, WEFT__WEBSOCKET_CLOSE, payload, (size_t)length);
@@ -69,7 +117,7 @@ int weft__websocket_refuse(struct weft_websocket *socket, unsigned code, const c
 static void tick(struct weft__upgraded *upgraded, int64_t now)
 {
     struct weft_websocket *socket = socket_of(upgraded);
-    const struct weft_websocket_options *options = &socket->options;
+    const struct weft_websocket_options *options = socket->options;
     if (socket->broken) {
         return;
     }
@@ -113,6 +161,7 @@ static void detach(struct weft_websocket *socket)
     weft__websocket_inflate_end(socket, true);
     weft__websocket_deflate_end(socket);
     weft__buffer_fini(&socket->text);
+    unshare(socket);
 }
 
 static enum weft__next finish(struct weft_websocket *socket)
@@ -125,8 +174,8 @@ static enum weft__next finish(struct weft_websocket *socket)
     if (!socket->code) {
         socket->code = WEFT__WEBSOCKET_ABNORMAL;
     }
-    if (socket->opened && socket->options.close) {
-        socket->options.close(socket, socket->context);
+    if (socket->opened && socket->options->close) {
+        socket->options->close(socket, socket->context);
     }
     detach(socket);
     weft_websocket_unref(socket);
@@ -156,7 +205,7 @@ static void give_up(struct weft_websocket *socket, const char *what, int error)
 
 static enum weft__next run(struct weft_websocket *socket)
 {
-    if (socket->options.run(socket, socket->context) < 0) {
+    if (socket->options->run(socket, socket->context) < 0) {
         give_up(socket, "run", errno);
     }
     close_with(socket, WEFT__WEBSOCKET_NORMAL, "");
@@ -178,7 +227,7 @@ static enum weft__next ready(struct weft__upgraded *upgraded)
         }
         int got = weft__websocket_next(socket, false, &message);
         if (got > 0) {
-            if (socket->options.message(socket, &message, socket->context) < 0) {
+            if (socket->options->message(socket, &message, socket->context) < 0) {
                 give_up(socket, "message", errno);
             }
         } else if (got < 0 && errno == EAGAIN) {
@@ -202,6 +251,11 @@ struct weft_websocket *weft__websocket_new(struct weft_http_server *server,
     if (!socket) {
         return NULL;
     }
+    socket->options = share(server, &plan->options);
+    if (!socket->options) {
+        free(socket);
+        return NULL;
+    }
     const struct weft_websocket_options *options = &plan->options;
     const struct weft__websocket_limits limits = {
         .message = options->max_message,
@@ -216,7 +270,6 @@ struct weft_websocket *weft__websocket_new(struct weft_http_server *server,
                       options->max_message < SIZE_MAX ? options->max_message + 1 : SIZE_MAX);
     socket->upgraded.operations = &operations;
     socket->server = server;
-    socket->options = *options;
     socket->protocol = plan->protocol;
     socket->context = plan->size ? socket->own : (void *)(uintptr_t)plan->context;
     if (plan->size) {
@@ -232,9 +285,15 @@ struct weft_websocket *weft__websocket_new(struct weft_http_server *server,
     return socket;
 }
 
+void weft__websocket_free(struct weft_websocket *socket)
+{
+    unshare(socket);
+    free(socket);
+}
+
 enum weft__next weft__websocket_serve(struct weft_websocket *socket)
 {
-    const struct weft_websocket_options *options = &socket->options;
+    const struct weft_websocket_options *options = socket->options;
     struct weft_http_server *server = socket->server;
     weft__list_append(&server->upgraded, &socket->upgraded.node);
     weft__clerk_hurry(server, options->ping_interval);

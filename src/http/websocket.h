@@ -51,10 +51,18 @@ struct weft__websocket_stream {
 struct weft__inflater;
 struct weft__deflater;
 
-/** What compression holds for all sockets of a server. */
-struct weft__zlib_pool {
+/** Options, one copy for all sockets that have the same. */
+struct weft__websocket_shared {
+    struct weft__list node;
+    unsigned references;
+    struct weft_websocket_options options;
+};
+
+/** What all sockets of a server share. */
+struct weft__websocket_pool {
     struct weft__server_part part;
-    size_t held; /* bytes */
+    struct weft__list shared; /* options in use */
+    size_t held;              /* bytes that compression holds */
     struct weft__inflater *inflaters;
     size_t spare;                    /* of them */
     struct weft__deflater *deflater; /* for messages that are compressed each for itself */
@@ -66,7 +74,7 @@ struct weft_websocket {
     const struct weft__websocket_stream *operations;
     void *stream; /* NULL once taken apart */
     struct weft__websocket_reader reader;
-    struct weft_websocket_options options;
+    const struct weft_websocket_options *options; /* shared */
     const char *protocol;
     void *context;
     unsigned references;
@@ -149,6 +157,9 @@ int weft__websocket_accept(char out[32], const char *key);
 struct weft_websocket *weft__websocket_new(struct weft_http_server *server,
                                            const struct weft__websocket_plan *plan);
 
+/** Free a socket that is not served. */
+void weft__websocket_free(struct weft_websocket *socket);
+
 /** Serve a socket whose stream is set, after the handshake. */
 enum weft__next weft__websocket_serve(struct weft_websocket *socket);
 
@@ -188,6 +199,9 @@ int weft__websocket_flush(struct weft_websocket *socket);
 void weft__websocket_discard(struct weft_websocket *socket);
 
 /* Compression: websocket_zlib.c */
+
+/** What the server's sockets share; NULL: ENOMEM. */
+struct weft__websocket_pool *weft__websocket_pool(struct weft_http_server *server);
 
 /** True if another socket may be compressed. */
 bool weft__websocket_can_deflate(struct weft_http_server *server, size_t limit);

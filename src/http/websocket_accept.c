@@ -322,9 +322,11 @@ static enum weft__next begin(struct weft__exchange *exchange, void *argument)
 {
     struct weft__connection *connection = exchange->connection;
     struct weft_websocket *socket = weft__websocket_new(connection->server, argument);
-    if (!socket || weft__request_keep(exchange) < 0 ||
-        weft__response_switch(exchange, "websocket") < 0) {
-        free(socket);
+    if (!socket) {
+        return WEFT__NEXT_CLOSE;
+    }
+    if (weft__request_keep(exchange) < 0 || weft__response_switch(exchange, "websocket") < 0) {
+        weft__websocket_free(socket);
         return WEFT__NEXT_CLOSE;
     }
     socket->operations = &connection_stream;

@@ -25,7 +25,7 @@ static int count_control(struct weft_websocket *socket)
         socket->controls_since = now;
         socket->controls = 0;
     }
-    if (socket->controls >= socket->options.max_controls) {
+    if (socket->controls >= socket->options->max_controls) {
         return weft__websocket_refuse(socket, WEFT__WEBSOCKET_POLICY, "too many control frames");
     }
     socket->controls++;
@@ -118,7 +118,7 @@ static int next_piece(struct weft_websocket *socket, bool wait)
 
 static int check_inflated(struct weft_websocket *socket, struct weft__slice piece, bool last)
 {
-    if (piece.length > socket->options.max_message - socket->total) {
+    if (piece.length > socket->options->max_message - socket->total) {
         return weft__websocket_refuse(socket, WEFT__WEBSOCKET_TOO_LARGE,
                                       "a message above the limit");
     }
@@ -350,7 +350,7 @@ int weft_websocket_read_body(struct weft_websocket *socket, enum weft_websocket_
 
 void weft__websocket_read_out(struct weft_websocket *socket)
 {
-    WEFT_TIMEOUT(socket->options.close_timeout);
+    WEFT_TIMEOUT(socket->options->close_timeout);
     while (next_piece(socket, true) > 0) {
     }
 }

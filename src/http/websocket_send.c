@@ -126,7 +126,7 @@ static int enqueue(struct weft_websocket *socket, struct weft_websocket_frame *f
                    const uint8_t *data, size_t left)
 {
     size_t cost = left + QUEUED_COST;
-    if (cost > socket->options.max_queue - socket->queued) {
+    if (cost > socket->options->max_queue - socket->queued) {
         return weft__websocket_drop(socket, ENOBUFS);
     }
     struct queued *queued = malloc(sizeof(*queued));
@@ -232,7 +232,7 @@ static int send_in_turn(struct weft_websocket *socket, unsigned opcode, const vo
     uint8_t head[WEFT__WEBSOCKET_HEAD_MAX];
     size_t size = length;
     uint8_t *deflated = NULL;
-    if (socket->deflate && length >= socket->options.compress_from) {
+    if (socket->deflate && length >= socket->options->compress_from) {
         deflated = weft__websocket_deflate(socket, data, length, !socket->server_keeps, 0, &size);
     }
     const struct weft__websocket_head fields = { .length = size,
@@ -312,7 +312,7 @@ static const uint8_t *deflated_frame(struct weft_websocket *socket,
                                      struct weft_websocket_frame *frame)
 {
     size_t length = frame->length - frame->head;
-    if (!socket->deflate || socket->server_bits < 15 || length < socket->options.compress_from) {
+    if (!socket->deflate || socket->server_bits < 15 || length < socket->options->compress_from) {
         return NULL;
     }
     if (!frame->tried) {

@@ -42,14 +42,14 @@ struct weft__deflater {
     size_t cost;
 };
 
-static void free_inflater(struct weft__zlib_pool *pool, struct weft__inflater *inflater)
+static void free_inflater(struct weft__websocket_pool *pool, struct weft__inflater *inflater)
 {
     inflateEnd(&inflater->stream);
     pool->held -= INFLATER_COST + sizeof(*inflater);
     free(inflater);
 }
 
-static void free_deflater(struct weft__zlib_pool *pool, struct weft__deflater *deflater)
+static void free_deflater(struct weft__websocket_pool *pool, struct weft__deflater *deflater)
 {
     deflateEnd(&deflater->stream);
     pool->held -= deflater->cost;
@@ -58,7 +58,7 @@ static void free_deflater(struct weft__zlib_pool *pool, struct weft__deflater *d
 
 static void free_pool(struct weft__server_part *part)
 {
-    struct weft__zlib_pool *pool = weft__container_of(part, struct weft__zlib_pool, part);
+    struct weft__websocket_pool *pool = weft__container_of(part, struct weft__websocket_pool, part);
     while (pool->inflaters) {
         struct weft__inflater *inflater = pool->inflaters;
         pool->inflaters = inflater->next;
@@ -70,33 +70,34 @@ static void free_pool(struct weft__server_part *part)
     free(pool);
 }
 
-static struct weft__zlib_pool *pool_of(struct weft_http_server *server)
+struct weft__websocket_pool *weft__websocket_pool(struct weft_http_server *server)
 {
     if (!server->websockets) {
-        struct weft__zlib_pool *pool = calloc(1, sizeof(*pool));
+        struct weft__websocket_pool *pool = calloc(1, sizeof(*pool));
         if (!pool) {
             return NULL;
         }
         pool->part.free = free_pool;
+        weft__list_init(&pool->shared);
         server->websockets = &pool->part;
     }
-    return weft__container_of(server->websockets, struct weft__zlib_pool, part);
+    return weft__container_of(server->websockets, struct weft__websocket_pool, part);
 }
 
 bool weft__websocket_can_deflate(struct weft_http_server *server, size_t limit)
 {
-    const struct weft__zlib_pool *pool = pool_of(server);
+    const struct weft__websocket_pool *pool = weft__websocket_pool(server);
     return pool && pool->held + INFLATER_COST + sizeof(struct weft__inflater) <= limit;
 }
 
-static bool admit(const struct weft__zlib_pool *pool, const struct weft_websocket *socket,
+static bool admit(const struct weft__websocket_pool *pool, const struct weft_websocket *socket,
                   size_t cost)
 {
-    size_t limit = socket->options.compression_memory;
+    size_t limit = socket->options->compression_memory;
     return pool->held <= limit && cost <= limit - pool->held;
 }
 
-static struct weft__inflater *new_inflater(struct weft__zlib_pool *pool,
+static struct weft__inflater *new_inflater(struct weft__websocket_pool *pool,
                                            const struct weft_websocket *socket)
 {
     size_t cost = INFLATER_COST + sizeof(struct weft__inflater);
@@ -119,7 +120,7 @@ static struct weft__inflater *new_inflater(struct weft__zlib_pool *pool,
 
 static struct weft__inflater *take_inflater(struct weft_websocket *socket)
 {
-    struct weft__zlib_pool *pool = pool_of(socket->server);
+    struct weft__websocket_pool *pool = weft__websocket_pool(socket->server);
     if (!pool) {
         return NULL;
     }
@@ -211,7 +212,7 @@ void weft__websocket_inflate_end(struct weft_websocket *socket, bool all)
     if (!inflater || (socket->client_keeps && !all)) {
         return;
     }
-    struct weft__zlib_pool *pool = pool_of(socket->server);
+    struct weft__websocket_pool *pool = weft__websocket_pool(socket->server);
     socket->inflater = NULL;
     if (pool->spare >= SPARE) {
         free_inflater(pool, inflater);
@@ -223,7 +224,7 @@ void weft__websocket_inflate_end(struct weft_websocket *socket, bool all)
     pool->spare++;
 }
 
-static struct weft__deflater *new_deflater(struct weft__zlib_pool *pool,
+static struct weft__deflater *new_deflater(struct weft__websocket_pool *pool,
                                            const struct weft_websocket *socket, int bits)
 {
     size_t cost = DEFLATER_COST(bits) + sizeof(struct weft__deflater);
@@ -243,7 +244,7 @@ static struct weft__deflater *new_deflater(struct weft__zlib_pool *pool,
 }
 
 /* Where the compressor is kept that a message needs. */
-static struct weft__deflater *find_deflater(struct weft__zlib_pool *pool,
+static struct weft__deflater *find_deflater(struct weft__websocket_pool *pool,
                                             struct weft_websocket *socket, bool alone)
 {
     bool common = alone && socket->server_bits == MOST_BITS;
@@ -284,7 +285,7 @@ static uint8_t *compress_into(z_stream *stream, const void *data, size_t length,
 uint8_t *weft__websocket_deflate(struct weft_websocket *socket, const void *data, size_t length,
                                  bool alone, size_t room, size_t *size)
 {
-    struct weft__zlib_pool *pool = pool_of(socket->server);
+    struct weft__websocket_pool *pool = weft__websocket_pool(socket->server);
     struct weft__deflater *deflater =
         pool && length <= INT32_MAX ? find_deflater(pool, socket, alone) : NULL;
     if (!deflater) {
@@ -316,7 +317,7 @@ void weft__websocket_deflate_forget(struct weft_websocket *socket)
 void weft__websocket_deflate_end(struct weft_websocket *socket)
 {
     if (socket->deflater) {
-        free_deflater(pool_of(socket->server), socket->deflater);
+        free_deflater(weft__websocket_pool(socket->server), socket->deflater);
         socket->deflater = NULL;
     }
 }

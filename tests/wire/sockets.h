@@ -14,6 +14,7 @@
 static atomic_int sockets_opened;
 static atomic_int sockets_closed;
 static atomic_int sockets_code;      /* of the last one */
+static atomic_int sockets_queued;    /* a broadcast had to queue */
 static atomic_int sockets_dropped;   /* sends that failed with ENOBUFS */
 static atomic_int sockets_error;     /* errno of the last read that failed */
 static atomic_int sockets_cancelled; /* waits cut short */
@@ -142,6 +143,9 @@ static int hub_message(struct weft_websocket *socket, const struct weft_websocke
         if (weft_websocket_send_frame(hub[i], frame) < 0) {
             sockets_dropped += errno == ENOBUFS;
         }
+        if (weft_websocket_queued(hub[i]) > 0) {
+            sockets_queued = 1;
+        }
     }
     weft_websocket_frame_unref(frame);
     return 0;
@@ -235,8 +239,9 @@ static const struct sockets_line sockets_lines[] = {
     { "/state",
       { .message = sockets_number, .open = sockets_hello, .protocols = sockets_protocols } },
     { "/origin", { ECHO, .origins = sockets_origins } },
-    { "/pings",
-      { ECHO, .ping_interval = 20 * WEFT_MILLISECOND, .pong_timeout = 100 * WEFT_MILLISECOND } },
+    { "/pings", { ECHO, .ping_interval = 20 * WEFT_MILLISECOND } },
+    { "/deaf",
+      { ECHO, .ping_interval = 20 * WEFT_MILLISECOND, .pong_timeout = 50 * WEFT_MILLISECOND } },
     { "/idle", { ECHO, .idle_timeout = 40 * WEFT_MILLISECOND } },
     { "/impatient", { .run = sockets_run, .close_timeout = 40 * WEFT_MILLISECOND } },
     { "/wrong", { 0 } },
