@@ -181,9 +181,12 @@ static int agree_on_compression(struct weft_http_request *request,
 {
     const struct weft_websocket_options *options = &plan->options;
     bool together = options->compression == WEFT_WEBSOCKET_COMPRESS_TOGETHER;
-    const struct weft__websocket_deflate wanted = { together, together,
-                                                    (uint8_t)options->server_bits,
-                                                    (uint8_t)options->client_bits };
+    const struct weft__websocket_deflate wanted = {
+        .server_takeover = together,
+        .client_takeover = together,
+        .server_bits = (uint8_t)options->server_bits,
+        .client_bits = (uint8_t)options->client_bits,
+    };
     if (options->compression == WEFT_WEBSOCKET_PLAIN ||
         !weft__websocket_can_deflate(server, options->compression_memory)) {
         return 0;

@@ -178,6 +178,7 @@ bool weft__websocket_key_valid(struct weft__slice key);
 struct weft__websocket_deflate {
     bool server_takeover; /* our compressor remembers earlier messages */
     bool client_takeover; /* the client's does */
+    bool tell_bits;       /* the client asked for server_bits: the answer has to name them */
     uint8_t server_bits;  /* 9 to 15: window of what we send */
     uint8_t client_bits;  /* 8 to 15: window of what we receive */
 };

@@ -107,6 +107,7 @@ static bool agree(const struct offer *offer, const struct weft__websocket_deflat
     *agreed = (struct weft__websocket_deflate){
         .server_takeover = wanted->server_takeover && !offer->server_no_takeover,
         .client_takeover = wanted->client_takeover && !offer->client_no_takeover,
+        .tell_bits = offer->server_bits != 0,
         .server_bits = smaller(wanted->server_bits, offer->server_bits),
         .client_bits = MOST_BITS,
     };
@@ -138,7 +139,7 @@ int weft__websocket_deflate_write(struct weft__buffer *out,
                              agreed->client_takeover ? "" : "; client_no_context_takeover") < 0) {
         return -1;
     }
-    if (agreed->server_bits < MOST_BITS &&
+    if ((agreed->tell_bits || agreed->server_bits < MOST_BITS) &&
         weft__buffer_appendf(out, "; server_max_window_bits=%u", agreed->server_bits) < 0) {
         return -1;
     }

@@ -55,7 +55,7 @@ static void round_trip(struct weft__slice bytes, size_t cut)
 /* What is agreed on lies within what was offered and wanted. */
 static void negotiate(struct weft__slice bytes)
 {
-    const struct weft__websocket_deflate wanted = { true, true, 14, 13 };
+    const struct weft__websocket_deflate wanted = { true, true, false, 14, 13 };
     struct weft__websocket_deflate agreed;
 
     if (weft__websocket_deflate_choose(bytes, &wanted, &agreed)) {

@@ -362,6 +362,7 @@ static void check_stop(struct wire *wire)
         ok(frame.first == 0x88 && memcmp(frame.data, "\x03\xe9", 2) == 0,
            "each client is told 1001");
         frame_send(fds[i], 0x88, frame.data, 2);
+        free(frame.data);
         ok(!frame_read(fds[i], &frame), "and its connection ends when it has answered");
         close(fds[i]);
     }

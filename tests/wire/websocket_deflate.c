@@ -107,7 +107,7 @@ static void check_echoes(struct client *client, const char *name)
     uint32_t state = 7;
     for (size_t i = 0; i < sizeof(text); i++) {
         state = state * 1664525 + 1013904223;
-        text[i] = "etaoin shrdlu\n{}\":,0123"[state >> 28 | (i % 97 == 0 ? 16 : 0)];
+        text[i] = "etaoin shrdlu\n{}\":,0123"[(state >> 28) + (i % 97 == 0 ? 7 : 0)];
     }
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) * 2; i++) {
         size_t size, length, wire_size;

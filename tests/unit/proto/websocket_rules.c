@@ -105,9 +105,9 @@ static void offered(const char *offer, const struct weft__websocket_deflate *wan
 
 static void check_offers(void)
 {
-    const struct weft__websocket_deflate thrifty = { false, false, 15, 15 };
-    const struct weft__websocket_deflate keeping = { true, true, 15, 15 };
-    const struct weft__websocket_deflate small = { true, true, 10, 11 };
+    const struct weft__websocket_deflate thrifty = { .server_bits = 15, .client_bits = 15 };
+    const struct weft__websocket_deflate keeping = { true, true, false, 15, 15 };
+    const struct weft__websocket_deflate small = { true, true, false, 10, 11 };
     offered(PMD, &thrifty, PMD NONE);
     offered(PMD, &keeping, PMD);
     offered("", &keeping, "-");
@@ -122,6 +122,7 @@ static void check_offers(void)
     offered(PMD, &small, PMD "; server_max_window_bits=10");
     offered(PMD "; server_max_window_bits=9", &keeping, PMD "; server_max_window_bits=9");
     offered(PMD "; server_max_window_bits=\"12\"", &keeping, PMD "; server_max_window_bits=12");
+    offered(PMD "; server_max_window_bits=15", &keeping, PMD "; server_max_window_bits=15");
     offered(PMD "; server_max_window_bits=8", &keeping, "-");
     offered(PMD "; server_max_window_bits=8, " PMD, &keeping, PMD);
     offered(PMD "; client_max_window_bits=8", &keeping, PMD "; client_max_window_bits=8");
