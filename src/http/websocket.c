@@ -307,6 +307,7 @@ enum weft__next weft__websocket_serve(struct weft_websocket *socket)
         return run(socket);
     }
     socket->opened = true;
+    socket->busy = true; /* it is read for the application */
     if (options->open && options->open(socket, socket->context) < 0) {
         give_up(socket, "open", errno);
     }

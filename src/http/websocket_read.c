@@ -334,6 +334,7 @@ int weft_websocket_read_body(struct weft_websocket *socket, enum weft_websocket_
         return -1;
     }
     bool last;
+    socket->gathering = false; /* of a read that was cut short */
     int got = skip_rest(socket);
     if (got > 0) {
         got = next_wanted(socket, true, &socket->held, &last);

@@ -25,6 +25,7 @@ struct queued {
     const uint8_t *data;
     size_t left;
     size_t cost;
+    bool deflated;
 };
 
 static void free_queued(struct weft_websocket *socket, struct queued *queued)
@@ -79,6 +80,9 @@ static int send_queue(struct weft_websocket *socket)
     while (!socket->broken && !weft__list_empty(&socket->queue)) {
         struct queued *first = weft__container_of(socket->queue.next, struct queued, node);
         struct iovec slice = { (void *)(uintptr_t)first->data, first->left };
+        if (first->deflated) {
+            weft__websocket_deflate_forget(socket);
+        }
         if (transmit(socket, &slice, 1) < 0) {
             return -1;
         }
@@ -123,7 +127,7 @@ static int start_draining(struct weft_websocket *socket)
 }
 
 static int enqueue(struct weft_websocket *socket, struct weft_websocket_frame *frame,
-                   const uint8_t *data, size_t left)
+                   const uint8_t *data, size_t left, bool deflated)
 {
     size_t cost = left + QUEUED_COST;
     if (cost > socket->options->max_queue - socket->queued) {
@@ -133,7 +137,13 @@ static int enqueue(struct weft_websocket *socket, struct weft_websocket_frame *f
     if (!queued) {
         return weft__websocket_drop(socket, ENOMEM);
     }
-    *queued = (struct queued){ .frame = frame, .data = data, .left = left, .cost = cost };
+    *queued = (struct queued){
+        .frame = frame,
+        .data = data,
+        .left = left,
+        .cost = cost,
+        .deflated = deflated,
+    };
     frame->references++;
     socket->queued += cost;
     weft__list_init(&queued->node);
@@ -146,13 +156,20 @@ static bool is_closed(const struct weft_websocket *socket)
     return socket->broken || socket->close_sent || !socket->stream;
 }
 
-/* Send at once what fits, queue the rest. */
-static int post(struct weft_websocket *socket, struct weft_websocket_frame *frame,
-                const uint8_t *data, size_t length)
+/*
+ * Send at once what fits, queue the rest. What is compressed for all enters the client's window
+ * without our own compressor's knowing, which therefore starts anew at that very point.
+ */
+static int post(struct weft_websocket *socket, struct weft_websocket_frame *frame, bool deflated)
 {
+    const uint8_t *data = deflated ? frame->deflated : frame->bytes;
+    size_t length = deflated ? frame->deflated_length : frame->length;
     size_t sent = 0;
     if (weft__list_empty(&socket->queue) && weft_semaphore_try_acquire(&socket->turn) == 0) {
         struct iovec slice = { (void *)(uintptr_t)data, length };
+        if (deflated) {
+            weft__websocket_deflate_forget(socket);
+        }
         ssize_t some = socket->operations->send(socket->stream, &slice, 1);
         int error = errno;
         weft_semaphore_release(&socket->turn);
@@ -161,7 +178,7 @@ static int post(struct weft_websocket *socket, struct weft_websocket_frame *fram
         }
         sent = (size_t)some;
     }
-    return sent == length ? 0 : enqueue(socket, frame, data + sent, length - sent);
+    return sent == length ? 0 : enqueue(socket, frame, data + sent, length - sent, deflated);
 }
 
 static struct weft_websocket_frame *make_frame(unsigned opcode, const void *data, size_t length)
@@ -198,7 +215,7 @@ int weft__websocket_control(struct weft_websocket *socket, unsigned opcode, cons
     if (!frame) {
         return weft__websocket_drop(socket, ENOMEM);
     }
-    int result = post(socket, frame, frame->bytes, frame->length);
+    int result = post(socket, frame, false);
     weft_websocket_frame_unref(frame);
     return result;
 }
@@ -307,32 +324,38 @@ void weft_websocket_frame_unref(struct weft_websocket_frame *frame)
     }
 }
 
-/* The frame compressed, once for all sockets with the usual window; NULL: it is to go plain. */
-static const uint8_t *deflated_frame(struct weft_websocket *socket,
-                                     struct weft_websocket_frame *frame)
+/* Compress a frame, once for all sockets. */
+static void deflate_frame(struct weft_websocket *socket, struct weft_websocket_frame *frame)
 {
-    size_t length = frame->length - frame->head;
-    if (!socket->deflate || socket->server_bits < 15 || length < socket->options->compress_from) {
-        return NULL;
+    uint8_t head[WEFT__WEBSOCKET_HEAD_MAX];
+    size_t size;
+    uint8_t *bytes = weft__websocket_deflate(
+        socket, frame->bytes + frame->head, frame->length - frame->head, true, sizeof(head), &size);
+    frame->tried = true;
+    if (!bytes) {
+        return;
+    }
+    const struct weft__websocket_head fields = { .length = size,
+                                                 .opcode = frame->bytes[0] & 0x0f,
+                                                 .compressed = true };
+    size_t used = weft__websocket_head_write(head, &fields);
+    memmove(bytes + used, bytes + sizeof(head), size);
+    memcpy(bytes, head, used);
+    frame->deflated = bytes;
+    frame->deflated_length = used + size;
+}
+
+/* Only sockets with the usual window can take what is compressed for all. */
+static bool has_deflated(struct weft_websocket *socket, struct weft_websocket_frame *frame)
+{
+    if (!socket->deflate || socket->server_bits < 15 ||
+        frame->length - frame->head < socket->options->compress_from) {
+        return false;
     }
     if (!frame->tried) {
-        size_t size;
-        uint8_t *bytes = weft__websocket_deflate(socket, frame->bytes + frame->head, length, true,
-                                                 WEFT__WEBSOCKET_HEAD_MAX, &size);
-        frame->tried = true;
-        if (bytes) {
-            uint8_t head[WEFT__WEBSOCKET_HEAD_MAX];
-            const struct weft__websocket_head fields = { .length = size,
-                                                         .opcode = frame->bytes[0] & 0x0f,
-                                                         .compressed = true };
-            size_t used = weft__websocket_head_write(head, &fields);
-            memmove(bytes + used, bytes + sizeof(head), size);
-            memcpy(bytes, head, used);
-            frame->deflated = bytes;
-            frame->deflated_length = used + size;
-        }
+        deflate_frame(socket, frame);
     }
-    return frame->deflated;
+    return frame->deflated != NULL;
 }
 
 int weft_websocket_send_frame(struct weft_websocket *socket, struct weft_websocket_frame *frame)
@@ -340,12 +363,7 @@ int weft_websocket_send_frame(struct weft_websocket *socket, struct weft_websock
     if (is_closed(socket)) {
         return weft__fail(EPIPE);
     }
-    const uint8_t *deflated = deflated_frame(socket, frame);
-    if (!deflated) {
-        return post(socket, frame, frame->bytes, frame->length);
-    }
-    weft__websocket_deflate_forget(socket);
-    return post(socket, frame, deflated, frame->deflated_length);
+    return post(socket, frame, has_deflated(socket, frame));
 }
 
 size_t weft_websocket_queued(const struct weft_websocket *socket)

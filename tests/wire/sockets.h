@@ -151,6 +151,24 @@ static int hub_message(struct weft_websocket *socket, const struct weft_websocke
     return 0;
 }
 
+/* A message of its own before and behind a broadcast. */
+static int sockets_mix(struct weft_websocket *socket, const struct weft_websocket_message *message,
+                       void *context)
+{
+    if (sockets_echo(socket, message, context) < 0) {
+        return -1;
+    }
+    struct weft_websocket_frame *frame =
+        weft_websocket_frame_new(message->kind, message->data, message->length);
+    int result = frame ? weft_websocket_send_frame(socket, frame) : -1;
+    weft_websocket_frame_unref(frame);
+    struct weft_websocket_message again;
+    if (weft_websocket_read(socket, &again) != -1 || errno != EBUSY) {
+        return -1;
+    }
+    return result < 0 ? -1 : sockets_echo(socket, message, context);
+}
+
 /* Ten fibers write at once; no message may be torn. */
 struct sockets_writer {
     struct weft_websocket *socket;
@@ -235,6 +253,10 @@ static const struct sockets_line sockets_lines[] = {
         .close = hub_close,
         .max_queue = 300000,
         .max_message = 2000000 } },
+    { "/mix",
+      { .message = sockets_mix,
+        .compression = WEFT_WEBSOCKET_COMPRESS_TOGETHER,
+        .compress_from = 1 } },
     { "/crowd", { .run = sockets_crowd } },
     { "/state",
       { .message = sockets_number, .open = sockets_hello, .protocols = sockets_protocols } },

@@ -201,6 +201,30 @@ static void check_broadcast(const struct wire *wire)
     client_close(&clients[1]);
 }
 
+static void check_mixed(const struct wire *wire)
+{
+    struct client client;
+    bool same = true;
+    client_open(&client, wire, "/mix", OFFER, "");
+    for (int i = 0; i < 20; i++) {
+        char text[400];
+        size_t size, length, wire_size;
+        for (size_t j = 0; j < sizeof(text); j++) {
+            text[j] = (char)('a' + (j * (size_t)(i % 4 + 1) + j / 7) % 26);
+        }
+        char *bytes = squeeze(&client, text, sizeof(text), &size);
+        frame_send(client.fd, 0xc1, bytes, size);
+        free(bytes);
+        for (int j = 0; j < 3; j++) {
+            char *back = receive(&client, &length, &wire_size);
+            same = same && length == sizeof(text) && memcmp(back, text, length) == 0;
+            free(back);
+        }
+    }
+    ok(same, "a socket's own messages around broadcasts, in one window");
+    client_close(&client);
+}
+
 static void expect_close(struct client *client, const char *story, const char *name)
 {
     char *told = frame_story(client->fd);
@@ -326,6 +350,7 @@ int main(void)
     check_agreements(&wire);
     check_memory_of_messages(&wire);
     check_broadcast(&wire);
+    check_mixed(&wire);
     check_bad(&wire);
     check_examples(&wire);
     wire_stop(&wire);
