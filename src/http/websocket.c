@@ -33,6 +33,12 @@ enum {
     LOOKED_AT = 16, /* shared options that are compared with a new socket's */
 };
 
+/* Padding may differ where the members don't: such options are not shared, that is all. */
+static bool same_bytes(const void *one, const void *other, size_t size)
+{
+    return memcmp(one, other, size) == 0;
+}
+
 static const struct weft_websocket_options *share(struct weft_http_server *server,
                                                   const struct weft_websocket_options *options)
 {
@@ -44,7 +50,7 @@ static const struct weft_websocket_options *share(struct weft_http_server *serve
     struct weft__websocket_shared *shared;
     weft__list_each(node, &pool->shared) {
         shared = weft__container_of(node, struct weft__websocket_shared, node);
-        if (memcmp(&shared->options, options, sizeof(*options)) == 0) {
+        if (same_bytes(&shared->options, options, sizeof(*options))) {
             shared->references++;
             return &shared->options;
         }
@@ -57,7 +63,7 @@ static const struct weft_websocket_options *share(struct weft_http_server *serve
         return NULL;
     }
     shared->references = 1;
-    memcpy(&shared->options, options, sizeof(*options)); /* with what lies between its members */
+    memcpy(&shared->options, options, sizeof(*options)); /* with its padding */
     weft__list_init(&shared->node);
     weft__list_prepend(&pool->shared, &shared->node);
     return &shared->options;
