@@ -15,8 +15,8 @@
  *     return weft_websocket_response(request, response, &options, NULL, 0);    the handler's end
  *
  * There are two ways to serve one. `run` is plain blocking code in a fiber that lives as long as
- * the socket; it costs a stack (8 KiB and more in use) also while nothing happens. `message` is
- * called for each message, in a fresh fiber; in between the socket holds neither a stack nor a
+ * the socket; it holds its stack and the request also while nothing happens, some 17 KiB. `message`
+ * is called for each message, in a fresh fiber; in between the socket holds neither a stack nor a
  * buffer, less than 1 KiB in all. Both may block as they like, and any fiber of the loop may write.
  *
  * Pings are answered and sent by the library, a client that vanished is found, and when the server
@@ -162,11 +162,14 @@ WEFT_API int weft_websocket_response(struct weft_http_request *request,
  * @param socket    Served by `run`.
  * @param message   Set when 1 is returned.
  * @return          1 a message; 0 the socket was closed properly; -1 and errno otherwise.
- * Errors           ECONNRESET the client went without a close; ETIMEDOUT it did not answer a ping
- * or a close, or a deadline around the call; ENOBUFS it was too slow for what was queued; EMSGSIZE
- * more bytes or frames than allowed; EBADMSG it broke the protocol; ENOMEM; EBUSY another fiber
- * reads; ECANCELED. Blocks           parks the fiber; cancellation point Threads          one fiber
- * at a time Ownership        the message's data is the socket's
+ * Errors           ECONNRESET the client went without a close; ETIMEDOUT it did not answer a
+ *                  ping or a close, or a deadline around the call; ENOBUFS it was too slow for
+ *                  what was queued; EMSGSIZE more bytes or frames than allowed, or too many
+ *                  control frames; EBADMSG it broke the protocol; ENOMEM; EBUSY another fiber
+ *                  reads, or `message` serves the socket; ECANCELED.
+ * Blocks           parks the fiber; cancellation point
+ * Threads          one fiber at a time
+ * Ownership        the message's data is the socket's
  */
 WEFT_API int weft_websocket_read(struct weft_websocket *socket,
                                  struct weft_websocket_message *message);
@@ -321,7 +324,9 @@ WEFT_API const char *weft_websocket_protocol(const struct weft_websocket *socket
  *
  * @param socket    Any.
  * @return          0 while it is open; the client's code, or that of the rule it broke; 1005 it
- * gave none; 1006 the connection was lost. Blocks           never Source           RFC 6455, 7.4
+ *                  gave none; 1006 the connection was lost.
+ * Blocks           never
+ * Source           RFC 6455, 7.4
  */
 WEFT_API int weft_websocket_close_code(const struct weft_websocket *socket);
 
