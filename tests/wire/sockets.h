@@ -14,6 +14,7 @@
 static atomic_int sockets_opened;
 static atomic_int sockets_closed;
 static atomic_int sockets_code;      /* of the last one */
+static atomic_int sockets_most;      /* bytes that were ever queued */
 static atomic_int sockets_queued;    /* a broadcast had to queue */
 static atomic_int sockets_dropped;   /* sends that failed with ENOBUFS */
 static atomic_int sockets_error;     /* errno of the last read that failed */
@@ -143,9 +144,9 @@ static int hub_message(struct weft_websocket *socket, const struct weft_websocke
         if (weft_websocket_send_frame(hub[i], frame) < 0) {
             sockets_dropped += errno == ENOBUFS;
         }
-        if (weft_websocket_queued(hub[i]) > 0) {
-            sockets_queued = 1;
-        }
+        int queued = (int)weft_websocket_queued(hub[i]);
+        sockets_queued = sockets_queued || queued > 0;
+        sockets_most = queued > sockets_most ? queued : sockets_most;
     }
     weft_websocket_frame_unref(frame);
     return 0;
@@ -222,6 +223,42 @@ static int sockets_number(struct weft_websocket *socket,
     return weft_websocket_printf(socket, "message %d", ++state->count);
 }
 
+/* Writes until that fails. */
+static int sockets_flood(struct weft_websocket *socket, void *context)
+{
+    (void)context;
+    static char data[100000];
+    memset(data, 'x', sizeof(data));
+    while (weft_websocket_send(socket, WEFT_WEBSOCKET_BINARY, data, sizeof(data)) == 0) {
+    }
+    sockets_error = errno;
+    sockets_code = weft_websocket_close_code(socket);
+    return -1;
+}
+
+/* Each wrong use fails by itself and harms nothing. */
+static int sockets_misuse(struct weft_websocket *socket, void *context)
+{
+    (void)context;
+    static const char longest[126] = "";
+    int faults = 0;
+    faults += weft_websocket_send(socket, WEFT_WEBSOCKET_TEXT, "\xff", 1) == 0 || errno != EILSEQ;
+    faults +=
+        weft_websocket_send(socket, (enum weft_websocket_kind)9, "x", 1) == 0 || errno != EINVAL;
+    faults += weft_websocket_frame_new(WEFT_WEBSOCKET_TEXT, "\xff", 1) || errno != EILSEQ;
+    faults += weft_websocket_ping(socket, longest, 126) == 0 || errno != EMSGSIZE;
+    faults += weft_websocket_close(socket, 1005, NULL) == 0 || errno != EINVAL;
+    faults += weft_websocket_close(socket, 0, "why") == 0 || errno != EINVAL;
+    faults += weft_websocket_close(socket, 1000, "\xff") == 0 || errno != EILSEQ;
+    faults += weft_websocket_printf(socket, "%d faults%01000d", faults, 0) < 0;
+    faults += weft_websocket_close(socket, 3333, "all") < 0;
+    faults += weft_websocket_close(socket, 1000, "again") < 0;
+    faults += weft_websocket_send(socket, WEFT_WEBSOCKET_TEXT, "x", 1) == 0 || errno != EPIPE;
+    faults += weft_websocket_ping(socket, NULL, 0) == 0 || errno != EPIPE;
+    sockets_error = faults;
+    return 0;
+}
+
 static const char *const sockets_protocols[] = { "v2.weft", "v1.weft", NULL };
 static const char *const sockets_origins[] = { "https://weft.example", NULL };
 static const char *const sockets_any[] = { "*", NULL };
@@ -266,6 +303,9 @@ static const struct sockets_line sockets_lines[] = {
       { ECHO, .ping_interval = 20 * WEFT_MILLISECOND, .pong_timeout = 50 * WEFT_MILLISECOND } },
     { "/idle", { ECHO, .idle_timeout = 40 * WEFT_MILLISECOND } },
     { "/impatient", { .run = sockets_run, .close_timeout = 40 * WEFT_MILLISECOND } },
+    { "/flood", { .run = sockets_flood } },
+    { "/misuse", { .run = sockets_misuse } },
+    { "/default", { .message = sockets_echo } },
     { "/wrong", { 0 } },
 };
 

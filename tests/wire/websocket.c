@@ -287,6 +287,7 @@ static void check_slow(const struct wire *wire)
     struct frame frame;
     int slow = frame_open(wire, "/hub", "");
     sockets_dropped = 0;
+    sockets_most = 0;
     for (int i = 0; i < 20; i++) {
         fds[i] = frame_open(wire, "/hub", "");
     }
@@ -302,6 +303,8 @@ static void check_slow(const struct wire *wire)
         }
     }
     is_int(sockets_dropped, 1, "a client that never reads is dropped, after %d messages", sent);
+    ok(sockets_most <= 300000 && sockets_most > 300000 - (int)sizeof(bytes) - 200,
+       "what was queued for it stayed below the bound, if by little: %d", sockets_most);
     ok(ordered, "the others got each of them");
     ok(wire_reaches(&sockets_code, 1006), "it is told to the application");
     close(slow);
@@ -387,6 +390,35 @@ static void check_grace(void)
     is_int(sockets_error, ETIMEDOUT, "its function's read fails when that is over");
 }
 
+/* A client that takes nothing holds a writing function for the server's write_timeout only. */
+static void check_stuck(void)
+{
+    struct wire wire;
+    sockets_error = 0;
+    sockets_code = 0;
+    wire_start(&wire, (struct weft_http_options){ .handler = &sockets_handler,
+                                                  .write_timeout = 50 * WEFT_MILLISECOND });
+    int fd = frame_open(&wire, "/flood", "");
+    ok(wire_reaches(&sockets_code, 1006), "a client that takes nothing is dropped");
+    is_int(sockets_error, ETIMEDOUT, "and the send fails with ETIMEDOUT");
+    close(fd);
+    wire_stop(&wire);
+}
+
+static void check_misuse(const struct wire *wire)
+{
+    struct frame frame;
+    sockets_error = -1;
+    int fd = frame_open(wire, "/misuse", "");
+    ok(frame_read(fd, &frame) && strncmp(frame.data, "0 faults0000", 12) == 0 &&
+           frame.length == 1008,
+       "wrong uses fail and harm nothing; a long text is formatted");
+    free(frame.data);
+    FRAME(fd, 0x88, "\x0d\x05");
+    expect_story(fd, "c3333", "the first close counts");
+    ok(wire_reaches(&sockets_error, 0), "nothing can be sent behind it");
+}
+
 int main(void)
 {
     struct wire wire;
@@ -402,6 +434,7 @@ int main(void)
     check_run(&wire);
     check_bodies(&wire);
     check_crowd(&wire);
+    check_misuse(&wire);
     check_silence(&wire);
     check_late(&wire);
     check_slow(&wire);
@@ -410,5 +443,6 @@ int main(void)
     }
     check_stop(&wire);
     check_grace();
+    check_stuck();
     return done_testing();
 }

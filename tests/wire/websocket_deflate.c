@@ -201,6 +201,23 @@ static void check_broadcast(const struct wire *wire)
     client_close(&clients[1]);
 }
 
+static void check_threshold(const struct wire *wire)
+{
+    static char text[256];
+    struct client client;
+    memset(text, 'x', sizeof(text));
+    client_open(&client, wire, "/default", OFFER, NONE);
+    for (size_t length = 255; length <= 256; length++) {
+        struct frame frame;
+        frame_send(client.fd, 0x81, text, length);
+        must(frame_read(client.fd, &frame), "an echo");
+        is_int(frame.first, length == 255 ? 0x81 : 0xc1, "%zu bytes are sent %s", length,
+               length == 255 ? "plain" : "compressed");
+        free(frame.data);
+    }
+    client_close(&client);
+}
+
 static void check_mixed(const struct wire *wire)
 {
     struct client client;
@@ -350,6 +367,7 @@ int main(void)
     check_agreements(&wire);
     check_memory_of_messages(&wire);
     check_broadcast(&wire);
+    check_threshold(&wire);
     check_mixed(&wire);
     check_bad(&wire);
     check_examples(&wire);
