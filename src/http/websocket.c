@@ -5,15 +5,10 @@
 #include <string.h>
 
 #include <weft/error.h>
-#include <weft/run.h>
 #include <weft/task.h>
 #include <weft/time.h>
 
 #include "base/fail.h"
-
-enum {
-    TURN = 64, /* messages handled before other fibers get their turn */
-};
 
 static struct weft_websocket *socket_of(struct weft__upgraded *upgraded)
 {
@@ -226,7 +221,7 @@ static enum weft__next ready(struct weft__upgraded *upgraded)
 {
     struct weft_websocket *socket = socket_of(upgraded);
     struct weft_websocket_message message;
-    for (unsigned turn = 1;; turn++) {
+    for (;;) {
         if (weft_cancelled()) {
             close_with(socket, WEFT__WEBSOCKET_GOING_AWAY, "the server stops");
             return finish(socket);
@@ -241,9 +236,6 @@ static enum weft__next ready(struct weft__upgraded *upgraded)
             return WEFT__NEXT_WAIT;
         } else {
             return finish(socket);
-        }
-        if (turn % TURN == 0) {
-            weft_yield();
         }
     }
 }

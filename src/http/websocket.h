@@ -96,6 +96,7 @@ struct weft_websocket {
     bool gathering;    /* `text` holds the beginning of a message */
     bool holding;      /* `held` was not handed out yet */
     uint8_t server_bits;
+    uint8_t taken; /* pieces since the loop had its turn, more or less */
 
     /* receiving */
     size_t pending; /* bytes of the input that the last piece lies in */

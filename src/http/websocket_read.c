@@ -1,12 +1,17 @@
 /* Receiving: from pieces of frames to messages. */
 #include <string.h>
 
+#include <weft/run.h>
 #include <weft/time.h>
 
 #include "base/fail.h"
 #include "http/websocket.h"
 
 #define CONTROL_WINDOW WEFT_SECOND
+
+enum {
+    TURN = 64, /* pieces and frames taken before other fibers get their turn */
+};
 
 static int heed_close(struct weft_websocket *socket)
 {
@@ -87,11 +92,20 @@ static void consume(struct weft_websocket *socket)
     socket->pending = 0;
 }
 
+/* A client that always has more to say must not keep the loop to itself. */
+static int take_turn(struct weft_websocket *socket, bool wait)
+{
+    return ++socket->taken % TURN == 0 && weft_yield() < 0 && wait ? -1 : 0;
+}
+
 /* The next piece of a message as it was sent. 1; 0 closed; -1. */
 static int next_piece(struct weft_websocket *socket, bool wait)
 {
     struct weft__websocket_reader *reader = &socket->reader;
     while (!socket->failed && !socket->close_read && !socket->broken) {
+        if (take_turn(socket, wait) < 0) {
+            return -1;
+        }
         consume(socket);
         struct weft__slice bytes = weft__buffer_slice(socket->operations->input(socket->stream));
         enum weft__websocket_event event = weft__websocket_read(

@@ -236,6 +236,53 @@ static int sockets_flood(struct weft_websocket *socket, void *context)
     return -1;
 }
 
+/* A deadline in the middle of a message: no other can follow it. */
+static int sockets_cut(struct weft_websocket *socket, void *context)
+{
+    (void)context;
+    size_t size = (size_t)40 << 20;
+    char *data = calloc(1, size);
+    if (!data) {
+        return -1;
+    }
+    {
+        WEFT_TIMEOUT(50 * WEFT_MILLISECOND);
+        sockets_error =
+            weft_websocket_send(socket, WEFT_WEBSOCKET_BINARY, data, size) < 0 ? errno : 0;
+    }
+    free(data);
+    sockets_code = weft_websocket_send(socket, WEFT_WEBSOCKET_BINARY, "x", 1) < 0 ? errno : 0;
+    return 0;
+}
+
+static int sockets_count_turns(void *argument)
+{
+    int *turns = *(int **)argument;
+    while (weft_yield() == 0) {
+        (*turns)++;
+    }
+    return 0;
+}
+
+/* How often another fiber runs while a thousand messages are read that lie there. */
+static int sockets_turns(struct weft_websocket *socket, void *context)
+{
+    (void)context;
+    struct weft_websocket_message message;
+    int turns = 0;
+    if (weft_websocket_read(socket, &message) <= 0) {
+        return -1;
+    }
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .name = "turns" };
+    weft_go(&scope, sockets_count_turns, (int *){ &turns });
+    for (int i = 1; i < 1000; i++) {
+        if (weft_websocket_read(socket, &message) <= 0) {
+            return -1;
+        }
+    }
+    return weft_websocket_printf(socket, "%d turns", turns);
+}
+
 /* Each wrong use fails by itself and harms nothing. */
 static int sockets_misuse(struct weft_websocket *socket, void *context)
 {
@@ -304,6 +351,8 @@ static const struct sockets_line sockets_lines[] = {
     { "/idle", { ECHO, .idle_timeout = 40 * WEFT_MILLISECOND } },
     { "/impatient", { .run = sockets_run, .close_timeout = 40 * WEFT_MILLISECOND } },
     { "/flood", { .run = sockets_flood } },
+    { "/cut", { .run = sockets_cut } },
+    { "/turns", { .run = sockets_turns } },
     { "/misuse", { .run = sockets_misuse } },
     { "/default", { .message = sockets_echo } },
     { "/wrong", { 0 } },

@@ -405,6 +405,30 @@ static void check_stuck(void)
     wire_stop(&wire);
 }
 
+static void check_cut(const struct wire *wire)
+{
+    sockets_code = 0;
+    int fd = frame_open(wire, "/cut", "");
+    ok(wire_reaches(&sockets_code, EPIPE), "nothing can follow a message that was cut");
+    is_int(sockets_error, ETIMEDOUT, "by a deadline around its send");
+    close(fd);
+}
+
+static void check_turns(const struct wire *wire)
+{
+    char burst[7000];
+    struct frame frame;
+    int fd = frame_open(wire, "/turns", "");
+    for (size_t i = 0; i < sizeof(burst); i += 7) {
+        memcpy(burst + i, "\x81\x81\0\0\0\0x", 7);
+    }
+    wire_send(fd, burst, sizeof(burst));
+    must(frame_read(fd, &frame), "a count");
+    ok(atoi(frame.data) >= 10, "other fibers run while a client has much to say: %s", frame.data);
+    free(frame.data);
+    close(fd);
+}
+
 static void check_misuse(const struct wire *wire)
 {
     struct frame frame;
@@ -435,6 +459,8 @@ int main(void)
     check_bodies(&wire);
     check_crowd(&wire);
     check_misuse(&wire);
+    check_cut(&wire);
+    check_turns(&wire);
     check_silence(&wire);
     check_late(&wire);
     check_slow(&wire);
