@@ -1,6 +1,7 @@
 #ifndef WEFT_BASE_RAW_H
 #define WEFT_BASE_RAW_H
 
+#include <stdint.h>
 #include <sys/syscall.h>
 
 /*
@@ -45,8 +46,32 @@ static inline long weft__raw6(long number, long a, long b, long c, long d, long 
 #error "weft__raw6 is written for x86-64 and aarch64"
 #endif
 
+#ifdef WEFT_TORTURE
+
+/** Have the n-th call of this thread from now fail, once, with the error of that index; 0: none. */
+void weft__torture_fail_call(uint64_t n, int index);
+
+/** Calls tried since then; those that fail for no reason of their own are not counted. */
+uint64_t weft__torture_calls(void);
+
+/** The call that has failed since then; -1: none. */
+long weft__torture_failed(void);
+
+/** What to fail this call with, a negative errno; 0: let it be. FD is its first argument. */
+long weft__torture_call(long number, long fd);
+
+static inline long weft__raw_or_fail(long number, long a, long b, long c, long d, long e, long f)
+{
+    long error = weft__torture_call(number, a);
+    return error ? error : weft__raw6(number, a, b, c, d, e, f);
+}
+
+#else
+#define weft__raw_or_fail weft__raw6
+#endif
+
 #define WEFT__RAW_MANY(number, a, b, c, d, e, f, ...)                                              \
-    weft__raw6((number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+    weft__raw_or_fail((number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /** weft__raw(SYS_read, fd, buffer, size): missing arguments are 0. */
 #define weft__raw(...) WEFT__RAW_MANY(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)

@@ -237,6 +237,17 @@ FIBER(soak)
     return 0;
 }
 
+/* A command that was left while it ran is taken by the next popen() after its end. */
+FIBER(take_the_left)
+{
+    siginfo_t child;
+    for (int i = 0; i < 500 && waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0; i++) {
+        pclose(popen("exit", "r"));
+        usleep(10000);
+    }
+    return 0;
+}
+
 int main(void)
 {
     must(sem_init(&semaphore, 0, 50) == 0, "a semaphore");
@@ -244,6 +255,7 @@ int main(void)
     processes_left = 20;
     int before = open_descriptors();
     in_runtime(soak);
+    in_runtime(take_the_left);
     is_int(open_descriptors(), before, "no descriptor is left");
     is_int(waitpid(-1, NULL, WNOHANG), -1, "nor a child");
     return done_testing();
