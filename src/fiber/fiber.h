@@ -93,6 +93,13 @@ struct weft__frame {
     bool shield;
 };
 
+/** How far a fiber is in waiting for a lock. */
+enum weft__lock_wait {
+    WEFT__LOCK_NONE,
+    WEFT__LOCK_WANTED,
+    WEFT__LOCK_REPORTED /* in a circle that has been told */
+};
+
 enum {
     WEFT__HELD = 4
 };
@@ -112,8 +119,9 @@ struct weft__fiber {
     uint32_t parks;  /* so far */
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
-    bool deadlocked;     /* in a circle that has been reported */
+    uint8_t lock_wait;   /* enum weft__lock_wait */
     const void *held[WEFT__HELD];
+    const struct weft__wanted *wanted; /* while lock_wait says so */
     const void *wait_object;
     struct weft_task *task;
     struct weft__frame base;

@@ -22,7 +22,8 @@ static bool forget(struct weft__fiber *fiber, const void *lock)
         return false;
     for (; place < known; place++)
         fiber->held[place - 1] = fiber->held[place];
-    fiber->held_count--;
+    if (fiber->held_count < UINT16_MAX)
+        fiber->held_count--;
     if (fiber->held_count >= WEFT__HELD)
         fiber->held[WEFT__HELD - 1] = NULL; /* one of those that are not known moves up */
     return true;
@@ -64,7 +65,8 @@ void weft__held_remove(struct weft__fiber *self, const void *lock)
     if (forget(self, lock))
         return;
     if (self->held_count > WEFT__HELD) {
-        self->held_count--; /* one of those that are not known, most likely */
+        if (self->held_count < UINT16_MAX) /* else nobody knows any more how many there are */
+            self->held_count--;            /* one of those that are not known, most likely */
         return;
     }
     struct search search = search_for(self->runtime, lock);
@@ -72,33 +74,49 @@ void weft__held_remove(struct weft__fiber *self, const void *lock)
         forget(search.found, lock);
 }
 
-const struct weft__fiber *weft__held_by(struct weft__runtime *runtime, const void *lock)
+/* A lock used as a signal may be locked here again and again, and unlocked elsewhere. */
+void weft__held_overflow(struct weft__fiber *self, const void *lock)
 {
-    if (!lock)
+    while (forget(self, lock))
+        ;
+    if (self->held_count < WEFT__HELD)
+        self->held[self->held_count] = lock;
+    if (self->held_count < UINT16_MAX)
+        self->held_count++;
+}
+
+int weft__lock_thread(const struct weft__fiber *fiber)
+{
+    if (fiber->lock_wait == WEFT__LOCK_NONE || !fiber->wanted->thread_of || !fiber->wait_object)
+        return 0;
+    return fiber->wanted->thread_of(fiber->wait_object);
+}
+
+const struct weft__fiber *weft__lock_holder(const struct weft__fiber *fiber)
+{
+    struct weft__runtime *runtime = fiber->runtime;
+    if (weft__lock_thread(fiber) != runtime->watched.thread)
         return NULL;
-    struct search search = search_for(runtime, lock);
+    struct search search = search_for(runtime, fiber->wait_object);
     return search.several || search.unknown ? NULL : search.found;
 }
 
 /* --- circles */
 
 /* The circle that SELF closes, in CIRCLE: how many fibers; 0 if there is none. */
-static size_t find_circle(struct weft__fiber *self, const void *lock,
-                          const struct weft__fiber *circle[CIRCLE_MOST])
+static size_t find_circle(struct weft__fiber *self, struct weft__fiber *circle[CIRCLE_MOST])
 {
     size_t count = 0;
-    const struct weft__fiber *waiting = self;
+    struct weft__fiber *waiting = self;
     do {
-        const struct weft__fiber *holder = weft__held_by(self->runtime, lock);
-        if (!holder || count == CIRCLE_MOST || waiting->deadlocked)
+        if (count == CIRCLE_MOST || waiting->lock_wait != WEFT__LOCK_WANTED ||
+            (waiting != self &&
+             (waiting->state != WEFT__PARKED || waiting->wait != WEFT__WAIT_LOCK)))
             return 0;
         circle[count++] = waiting;
-        waiting = holder;
-        if (holder != self && (holder->state != WEFT__PARKED || holder->wait != WEFT__WAIT_LOCK))
-            return 0;
-        lock = holder == self ? NULL : holder->wait_object;
-    } while (waiting != self);
-    return count;
+        waiting = (struct weft__fiber *)(uintptr_t)weft__lock_holder(waiting);
+    } while (waiting && waiting != self);
+    return waiting ? count : 0;
 }
 
 static void put_name(FILE *stream, const struct weft__fiber *fiber)
@@ -119,19 +137,28 @@ static void put_lock(FILE *stream, const void *lock)
         fprintf(stream, "%p", lock);
 }
 
-static void tell(const struct weft__fiber *const *circle, size_t count, const void *first)
+static bool ends_by_itself(struct weft__fiber *const *circle, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (circle[i]->wanted->limited)
+            return true;
+    return false;
+}
+
+static void tell(struct weft__fiber *const *circle, size_t count)
 {
     char *line = NULL;
     size_t size;
     FILE *stream = open_memstream(&line, &size);
     if (!stream)
         return;
-    fprintf(stream, "deadlock of %zu fiber%s, none of which can go on: ", count,
-            count == 1 ? "" : "s");
+    fprintf(stream, "deadlock of %zu fiber%s, %s: ", count, count == 1 ? "" : "s",
+            ends_by_itself(circle, count) ? "until a time limit ends it"
+                                          : "none of which can go on");
     put_name(stream, circle[0]);
     for (size_t i = 0; i < count; i++) {
         fputs(i == 0 ? " waits for lock " : ", which waits for lock ", stream);
-        put_lock(stream, i == 0 ? first : circle[i]->wait_object);
+        put_lock(stream, circle[i]->wait_object);
         fputs(" held by ", stream);
         if (i + 1 == count)
             fputs(count == 1 ? "itself" : "the first", stream);
@@ -144,14 +171,14 @@ static void tell(const struct weft__fiber *const *circle, size_t count, const vo
     free(line);
 }
 
-void weft__deadlock_look(struct weft__fiber *self, const void *lock)
+void weft__deadlock_look(struct weft__fiber *self)
 {
-    const struct weft__fiber *circle[CIRCLE_MOST];
+    struct weft__fiber *circle[CIRCLE_MOST];
     int saved = errno;
-    size_t count = find_circle(self, lock, circle);
+    size_t count = find_circle(self, circle);
     for (size_t i = 0; i < count; i++)
-        ((struct weft__fiber *)(uintptr_t)circle[i])->deadlocked = true;
+        circle[i]->lock_wait = WEFT__LOCK_REPORTED;
     if (count > 0)
-        tell(circle, count, lock);
+        tell(circle, count);
     errno = saved;
 }

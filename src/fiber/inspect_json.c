@@ -113,9 +113,8 @@ static void put_wait(FILE *stream, const struct weft__fiber *fiber)
         put_field(stream, "object", name);
     } else if (fiber->wait_object) {
         fprintf(stream, ",\"object\":\"%p\"", fiber->wait_object);
-        const struct weft__fiber *holder = fiber->wait == WEFT__WAIT_LOCK
-                                               ? weft__held_by(fiber->runtime, fiber->wait_object)
-                                               : NULL;
+        const struct weft__fiber *holder =
+            fiber->wait == WEFT__WAIT_LOCK ? weft__lock_holder(fiber) : NULL;
         if (holder)
             fprintf(stream, ",\"owner\":\"%p\"", (const void *)holder->task);
     }

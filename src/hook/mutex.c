@@ -5,6 +5,7 @@
  * taken. A waiter that was woken and came too late is handed the mutex by the next unlock, so that
  * a fiber which locks again at once starves nobody.
  */
+#include <limits.h>
 #include <linux/futex.h>
 
 #include "fiber/held.h"
@@ -13,7 +14,9 @@
 enum {
     TYPE = 3,               /* the bits of glibc's kind that tell the type */
     BOUND_TO_THREAD = 0x70, /* robust, priority inheriting, priority protected: never handed over */
-    SHARED = 0x80,          /* between processes */
+    ROBUST = 0x10,
+    SHARED = 0x80,                 /* between processes */
+    NOT_RECOVERABLE = INT_MAX - 1, /* the owner, in glibc's robust mutexes */
 };
 
 static inline bool has_owner(const pthread_mutex_t *mutex)
@@ -64,9 +67,17 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
 #endif
 }
 
+/* The C library's trylock says so, too, but leaves the mutex locked. */
+static bool beyond_repair(const pthread_mutex_t *mutex)
+{
+    return mutex->__data.__kind & ROBUST && mutex->__data.__owner == NOT_RECOVERABLE;
+}
+
 static int attempt(struct weft__fiber *self, void *object)
 {
     pthread_mutex_t *mutex = object;
+    if (__builtin_expect(beyond_repair(mutex), 0))
+        return ENOTRECOVERABLE;
     return has_owner(mutex) ? weft__owned_try(self, mutex)
                             : WEFT__REAL(pthread_mutex_trylock)(mutex);
 }
@@ -76,16 +87,29 @@ static int attempt(struct weft__fiber *self, void *object)
  * another process: while such a one holds it, it is looked at from time to time. Fibers of this
  * thread, and whoever they hand it to, are seen.
  */
-static bool released_unseen(const pthread_mutex_t *mutex)
+static bool released_unseen(const void *object)
 {
+    const pthread_mutex_t *mutex = object;
     return mutex->__data.__kind & SHARED || mutex->__data.__owner != gettid();
 }
 
-/* Those with an owner are noted down where the owner is: owner.c. */
-static inline int note(struct weft__fiber *self, const pthread_mutex_t *mutex, int error)
+static int thread_of(const void *object)
 {
-    if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex))
+    const pthread_mutex_t *mutex = object;
+    return mutex->__data.__lock ? mutex->__data.__owner : 0;
+}
+
+/* Those with an owner are noted down where the owner is: owner.c. */
+static inline int note(struct weft__fiber *self, pthread_mutex_t *mutex, int error)
+{
+    if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex)) {
+        if (!(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)))
+            mutex->__data.__owner =
+                self->runtime->watched.thread; /* it may have been handed over */
         weft__held_push(self, mutex);
+    }
+    if (__builtin_expect(error == ENOTRECOVERABLE, 0) && weft__anybody(mutex))
+        weft__wake_one(mutex); /* who is told so tells the next */
     return error;
 }
 
@@ -93,12 +117,12 @@ int weft__mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex, int64_t d
 {
     int error = attempt(self, mutex);
     if (__builtin_expect(error == EBUSY, 0))
-        error =
-            weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
-                                                             .attempt = attempt,
-                                                             .deadline = deadline,
-                                                             .exclusive = true,
-                                                             .unseen = released_unseen(mutex) });
+        error = weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
+                                                                 .attempt = attempt,
+                                                                 .deadline = deadline,
+                                                                 .exclusive = true,
+                                                                 .unseen = released_unseen,
+                                                                 .thread_of = thread_of });
     return note(self, mutex, error);
 }
 
@@ -106,9 +130,11 @@ static inline int unlock_normal(struct weft__fiber *self, pthread_mutex_t *mutex
 {
     if (self)
         weft__held_pop(self, mutex);
-    if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)) &&
-        weft__hand_over(mutex))
-        return 0;
+    if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED))) {
+        mutex->__data.__owner = 0; /* who is handed it puts its own thread down */
+        if (weft__hand_over(mutex))
+            return 0;
+    }
     int error = WEFT__REAL(pthread_mutex_unlock)(mutex);
     weft__release_fence();
     if (weft__anybody(mutex))

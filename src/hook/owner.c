@@ -5,14 +5,21 @@
  * remembered, beside the queue of those who wait; the real mutex is locked once, to keep other
  * threads out.
  */
+#include <linux/futex.h>
+
 #include "base/alloc.h"
 #include "fiber/held.h"
 #include "hook/waiting.h"
+
+enum {
+    ROBUST = 0x10 /* of glibc's kind */
+};
 
 struct owned {
     struct weft__list node;
     const pthread_mutex_t *mutex;
     const struct weft__fiber *owner;
+    pid_t thread; /* the owner's */
     unsigned depth;
 };
 
@@ -39,6 +46,13 @@ static int enter_again(struct owned *owned, const struct weft__fiber *self,
     return 0;
 }
 
+/* Robust, and the thread has ended with it that had the fiber which is put down here. */
+static bool outlived(const struct owned *owned, const pthread_mutex_t *mutex)
+{
+    return mutex->__data.__kind & ROBUST &&
+           (pid_t)((unsigned)mutex->__data.__lock & FUTEX_TID_MASK) != owned->thread;
+}
+
 /* Memory comes before the bucket's lock: an allocator may take a mutex of its own. */
 int weft__owned_try(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
@@ -48,15 +62,24 @@ int weft__owned_try(struct weft__fiber *self, pthread_mutex_t *mutex)
         return EAGAIN;
     weft__lock_enter(&bucket->lock);
     struct owned *owned = find(bucket, mutex);
+    struct owned *stale = NULL;
+    if (owned && outlived(owned, mutex)) {
+        weft__list_remove(&owned->node);
+        stale = owned;
+        owned = NULL;
+    }
     int error = owned ? enter_again(owned, self, mutex) : WEFT__REAL(pthread_mutex_trylock)(mutex);
-    if (!owned && error == 0) {
-        *fresh = (struct owned){ .mutex = mutex, .owner = self, .depth = 1 };
+    if (!owned && (error == 0 || error == EOWNERDEAD)) {
+        *fresh = (struct owned){
+            .mutex = mutex, .owner = self, .thread = self->runtime->watched.thread, .depth = 1
+        };
         weft__list_append(&bucket->owned, &fresh->node);
         weft__held_push(self, mutex);
         fresh = NULL;
     }
     weft__lock_leave(&bucket->lock);
     weft__free(fresh);
+    weft__free(stale);
     return error;
 }
 

@@ -132,6 +132,19 @@ void weft__wake_all(const void *object)
     wake(object, ALL);
 }
 
+bool weft__exclusive_waits(const void *object)
+{
+    struct weft__bucket *bucket = weft__bucket(object);
+    bool found = false;
+    weft__lock_enter(&bucket->lock);
+    weft__list_each(node, &bucket->waiters) {
+        const struct weft__waiting *waiting = weft__container_of(node, struct weft__waiting, node);
+        found |= waiting->object == object && waiting->exclusive;
+    }
+    weft__lock_leave(&bucket->lock);
+    return found;
+}
+
 bool weft__hand_over(const void *object)
 {
     struct weft__bucket *bucket = weft__bucket(object);
@@ -171,7 +184,7 @@ static int64_t wait_end(const struct weft__fiber *self, const struct weft__acqui
                         struct looks *looks)
 {
     int64_t end = earlier(wanted->deadline, looks->long_wait);
-    if (!wanted->unseen)
+    if (!wanted->unseen || !wanted->unseen(wanted->object))
         return end;
     int64_t next = weft__deadline(weft__now(self->runtime), looks->pause);
     if (looks->pause < LOOK_LAST)
@@ -179,13 +192,12 @@ static int64_t wait_end(const struct weft__fiber *self, const struct weft__acqui
     return earlier(next, end);
 }
 
-static void look_around(struct weft__fiber *self, const struct weft__acquisition *wanted,
-                        struct looks *looks)
+static void look_around(struct weft__fiber *self, struct looks *looks)
 {
     if (weft__now(self->runtime) < looks->long_wait)
         return;
     looks->long_wait = INT64_MAX;
-    weft__deadlock_look(self, wanted->object);
+    weft__deadlock_look(self);
 }
 
 static int acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
@@ -213,14 +225,20 @@ static int acquire(struct weft__fiber *self, const struct weft__acquisition *wan
         if (result > 0 && weft__now(self->runtime) >= wanted->deadline)
             return ETIMEDOUT;
         if (result > 0)
-            look_around(self, wanted, &looks);
+            look_around(self, &looks);
     }
 }
 
 int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
 {
+    const struct weft__wanted note = { wanted->thread_of, wanted->deadline != INT64_MAX };
+    const struct weft__wanted *outer = self->wanted; /* a report's callback may wait, too */
+    uint8_t outer_wait = self->lock_wait;
+    self->wanted = &note;
+    self->lock_wait = WEFT__LOCK_WANTED;
     int error = acquire(self, wanted);
-    self->deadlocked = false;
+    self->wanted = outer;
+    self->lock_wait = outer_wait;
     return error;
 }
 
