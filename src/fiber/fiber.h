@@ -226,6 +226,15 @@ struct weft__ready {
     struct weft__fiber *tail;
 };
 
+/** The last answer to "who has this lock?": good until another fiber runs. */
+struct weft__holder_seen {
+    const void *lock;
+    const struct weft__fiber *holder; /* or NULL */
+    const struct weft__fiber *asked_by;
+    uint64_t switches;
+    unsigned held_count; /* of who asked */
+};
+
 struct weft__load {
     int64_t window_start; /* of the second being measured */
     int64_t idle;         /* ns slept in it */
@@ -262,6 +271,7 @@ struct weft__runtime {
     size_t offloads; /* other threads work for us: virtual time stands still */
     unsigned offload_threads;
     struct weft__load load;
+    struct weft__holder_seen holder_seen;
     struct weft_scope root; /* the root fiber's, and of transient tasks without a scope */
     const char *name;
     struct weft__watched watched;

@@ -44,6 +44,7 @@ static void look_at(void *context, const struct weft_task *task, int depth)
     unsigned known = fiber->held_count < WEFT__HELD ? fiber->held_count : WEFT__HELD;
     search->unknown |= fiber->held_count > WEFT__HELD;
     for (unsigned i = 0; i < known; i++) {
+        search->unknown |= !fiber->held[i];
         if (fiber->held[i] == search->lock) {
             search->several |= search->found && search->found != fiber;
             search->found = fiber;
@@ -69,36 +70,84 @@ void weft__held_remove(struct weft__fiber *self, const void *lock)
             self->held_count--;            /* one of those that are not known, most likely */
         return;
     }
+    if (forget(self, NULL)) /* it was one of those that had no place */
+        return;
     struct search search = search_for(self->runtime, lock);
     if (search.found)
         forget(search.found, lock);
 }
 
-/* A lock used as a signal may be locked here again and again, and unlocked elsewhere. */
+/* What is locked again has been unlocked elsewhere, as locks are that serve as signals. */
+static void forget_repeated(struct weft__fiber *self, const void *lock)
+{
+    unsigned kept = 0, dropped = 0;
+    for (unsigned i = 0; i < WEFT__HELD; i++) {
+        const void *known = self->held[i];
+        bool again = known == lock;
+        for (unsigned later = i + 1; later < WEFT__HELD; later++)
+            again |= known == self->held[later];
+        if (known && again)
+            dropped++;
+        else
+            self->held[kept++] = known;
+    }
+    for (; kept < WEFT__HELD; kept++)
+        self->held[kept] = NULL;
+    if (self->held_count < UINT16_MAX)
+        self->held_count = (uint16_t)(self->held_count - dropped);
+}
+
 void weft__held_overflow(struct weft__fiber *self, const void *lock)
 {
-    while (forget(self, lock))
-        ;
+    forget_repeated(self, lock);
     if (self->held_count < WEFT__HELD)
         self->held[self->held_count] = lock;
     if (self->held_count < UINT16_MAX)
         self->held_count++;
 }
 
-int weft__lock_thread(const struct weft__fiber *fiber)
+static int lock_thread(const struct weft__fiber *fiber)
 {
     if (fiber->lock_wait == WEFT__LOCK_NONE || !fiber->wanted->thread_of || !fiber->wait_object)
         return 0;
     return fiber->wanted->thread_of(fiber->wait_object);
 }
 
+int weft__lock_other_thread(const struct weft__fiber *fiber)
+{
+    int thread = lock_thread(fiber);
+    return thread == fiber->runtime->watched.thread ? 0 : thread;
+}
+
+/* A tree of thousands that wait for one lock asks for each of them. */
+static bool is_good(const struct weft__holder_seen *seen, const struct weft__runtime *runtime,
+                    const void *lock)
+{
+    const struct weft__fiber *self = weft__current;
+    return seen->lock == lock && seen->switches == runtime->switches && seen->asked_by == self &&
+           seen->held_count == (self ? self->held_count : 0) &&
+           (!seen->holder || weft__held_has(seen->holder, lock));
+}
+
 const struct weft__fiber *weft__lock_holder(const struct weft__fiber *fiber)
 {
     struct weft__runtime *runtime = fiber->runtime;
-    if (weft__lock_thread(fiber) != runtime->watched.thread)
+    if (lock_thread(fiber) != runtime->watched.thread)
         return NULL;
-    struct search search = search_for(runtime, fiber->wait_object);
-    return search.several || search.unknown ? NULL : search.found;
+    const void *lock = fiber->wait_object;
+    struct weft__holder_seen *seen = &runtime->holder_seen;
+    if (!is_good(seen, runtime, lock)) {
+        const struct weft__fiber *self = weft__current;
+        struct search search = search_for(runtime, lock);
+        *seen = (struct weft__holder_seen){
+            .lock = lock,
+            .holder = search.several || search.unknown ? NULL : search.found,
+            .asked_by = self,
+            .switches = runtime->switches,
+            .held_count = self ? self->held_count : 0,
+        };
+    }
+    return seen->holder;
 }
 
 /* --- circles */

@@ -60,8 +60,8 @@ static inline void weft__held_pop(struct weft__fiber *self, const void *lock)
         weft__held_remove(self, lock);
 }
 
-/** The thread that has the lock that FIBER waits for; 0: nobody can tell. */
-int weft__lock_thread(const struct weft__fiber *fiber);
+/** The thread, not its own, that has the lock that FIBER waits for; 0: none, or nobody can tell. */
+int weft__lock_other_thread(const struct weft__fiber *fiber);
 
 /** The fiber that has the lock that FIBER waits for; NULL if none of its loop is known to. */
 const struct weft__fiber *weft__lock_holder(const struct weft__fiber *fiber);

@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,8 +97,8 @@ static void print_peer(FILE *stream, int fd)
 static void print_holder(FILE *stream, const struct weft__fiber *waiting)
 {
     const struct weft__fiber *holder = weft__lock_holder(waiting);
-    int thread = holder ? 0 : weft__lock_thread(waiting);
-    if (thread > 0 && thread != INT_MAX && thread != waiting->runtime->watched.thread)
+    int thread = weft__lock_other_thread(waiting);
+    if (thread)
         fprintf(stream, " held by thread %d", thread);
     if (!holder)
         return;

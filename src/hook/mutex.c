@@ -96,7 +96,8 @@ static bool released_unseen(const void *object)
 static int thread_of(const void *object)
 {
     const pthread_mutex_t *mutex = object;
-    return mutex->__data.__lock ? mutex->__data.__owner : 0;
+    bool known = mutex->__data.__lock && mutex->__data.__owner < NOT_RECOVERABLE;
+    return known ? mutex->__data.__owner : 0;
 }
 
 /* Those with an owner are noted down where the owner is: owner.c. */

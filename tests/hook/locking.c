@@ -548,6 +548,65 @@ FIBER(thread_lets_go)
     return 0;
 }
 
+/*
+ * A thread takes the mutex before a fiber that was woken for it, and lets it go in a wait that no
+ * hook sees: the fiber must not rely on who had the mutex when it began to wait.
+ */
+static _Atomic int stage;
+
+static void reach(int next)
+{
+    atomic_store(&stage, next);
+}
+
+static void await_stage(int wanted)
+{
+    while (atomic_load(&stage) < wanted)
+        syscall(SYS_sched_yield);
+}
+
+static void *come_between(void *unused)
+{
+    (void)unused;
+    reach(1);
+    pthread_mutex_lock(&mutex);
+    reach(2);
+    await_stage(3);
+    while (turn != 6)
+        pthread_cond_wait(&condition, &mutex);
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static long tell_thread(int unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&mutex);
+    turn = 6;
+    pthread_cond_signal(&condition);
+    return pthread_mutex_unlock(&mutex);
+}
+
+FIBER(thread_comes_between)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    reach(0);
+    pthread_mutex_lock(&mutex);
+    pthread_create(&thread, NULL, come_between, NULL);
+    await_stage(1);
+    struct trial trial = { .call = tell_thread };
+    struct weft_task *task = trial_start(&scope, &trial);
+    must(!trial.ended, "a fiber waits");
+    pthread_mutex_unlock(&mutex);
+    await_stage(2); /* the fiber has been woken, but has not run */
+    weft_yield();
+    must(!trial.ended, "it came too late");
+    reach(3);
+    trial_join(task);
+    is_int(trial.result, 0, "a fiber gets a mutex that a thread took before it, and has let go");
+    return pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     in_runtime(mutex_excludes);
@@ -564,5 +623,6 @@ int main(void)
     in_runtime(condition_is_cut_short_once);
     in_runtime(c11);
     in_runtime(thread_lets_go);
+    in_runtime(thread_comes_between);
     return done_testing();
 }
