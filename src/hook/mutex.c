@@ -16,6 +16,7 @@ enum {
     BOUND_TO_THREAD = 0x70, /* robust, priority inheriting, priority protected: never handed over */
     ROBUST = 0x10,
     SHARED = 0x80,                 /* between processes */
+    NAMED = 0x200,                 /* made with PTHREAD_MUTEX_NORMAL: no lock elision */
     NOT_RECOVERABLE = INT_MAX - 1, /* the owner, in glibc's robust mutexes */
 };
 
@@ -25,8 +26,18 @@ static inline bool has_owner(const pthread_mutex_t *mutex)
     return type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP;
 }
 
+/* Normal or adaptive, private, whether or not the type was asked for by name. */
+static inline bool is_plain(const pthread_mutex_t *mutex)
+{
+    int kind = mutex->__data.__kind;
+    if (__builtin_expect(kind == PTHREAD_MUTEX_TIMED_NP, 1))
+        return true;
+    kind &= ~NAMED;
+    return kind == PTHREAD_MUTEX_TIMED_NP || kind == PTHREAD_MUTEX_ADAPTIVE_NP;
+}
+
 /*
- * The most usual mutex, in line: without attributes, free, and nobody in our queue. The C library's
+ * The most usual mutexes, in line: plain, free, and nobody in our queue. The C library's
  * own protocol: 0 free, 1 locked, 2 locked and waited for by threads.
  */
 static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
@@ -36,9 +47,8 @@ static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     return false;
 #else
     int expected = 0;
-    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP ||
-        !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
+    if (!is_plain(mutex) || !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false,
+                                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     mutex->__data.__owner = self->runtime->watched.thread;
     mutex->__data.__nusers++;
@@ -53,7 +63,7 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     (void)self, (void)mutex;
     return false;
 #else
-    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP || weft__anybody(mutex))
+    if (!is_plain(mutex) || weft__anybody(mutex))
         return false;
     weft__held_pop(self, mutex);
     mutex->__data.__owner = 0;
@@ -212,7 +222,7 @@ static int thrd(int error)
 
 int weft__hook_mtx_lock(struct weft__fiber *self, mtx_t *mutex)
 {
-    return thrd(weft__mutex_lock(self, (pthread_mutex_t *)(void *)mutex, INT64_MAX));
+    return thrd(weft__hook_pthread_mutex_lock(self, (pthread_mutex_t *)(void *)mutex));
 }
 
 int weft__hook_mtx_trylock(struct weft__fiber *self, mtx_t *mutex)
@@ -227,5 +237,5 @@ int weft__hook_mtx_timedlock(struct weft__fiber *self, mtx_t *mutex, const struc
 
 int weft__hook_mtx_unlock(struct weft__fiber *self, mtx_t *mutex)
 {
-    return thrd(weft__mutex_unlock(self, (pthread_mutex_t *)(void *)mutex));
+    return thrd(weft__hook_pthread_mutex_unlock(self, (pthread_mutex_t *)(void *)mutex));
 }

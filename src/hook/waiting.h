@@ -24,6 +24,7 @@ struct weft__bucket {
     _Atomic uint32_t count; /* waiters, of all objects that share the bucket */
     struct weft__list waiters;
     struct weft__list owned; /* mutexes whose owner must be known; see owner.c */
+    void *spare;             /* a record for the next of those */
 } __attribute__((aligned(64)));
 
 enum {
