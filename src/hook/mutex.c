@@ -26,6 +26,17 @@ static inline bool has_owner(const pthread_mutex_t *mutex)
     return type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP;
 }
 
+/* The thread that has it; those who wait for it look, too. */
+static inline int owner_of(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+}
+
+static inline void set_owner(pthread_mutex_t *mutex, int thread)
+{
+    __atomic_store_n(&mutex->__data.__owner, thread, __ATOMIC_RELAXED);
+}
+
 /* Normal or adaptive, private, whether or not the type was asked for by name. */
 static inline bool is_plain(const pthread_mutex_t *mutex)
 {
@@ -50,7 +61,7 @@ static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     if (!is_plain(mutex) || !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false,
                                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    mutex->__data.__owner = self->runtime->watched.thread;
+    set_owner(mutex, self->runtime->watched.thread);
     mutex->__data.__nusers++;
     weft__held_push(self, mutex);
     return true;
@@ -66,7 +77,7 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     if (!is_plain(mutex) || weft__anybody(mutex))
         return false;
     weft__held_pop(self, mutex);
-    mutex->__data.__owner = 0;
+    set_owner(mutex, 0);
     mutex->__data.__nusers--;
     if (__builtin_expect(__atomic_exchange_n(&mutex->__data.__lock, 0, __ATOMIC_RELEASE) > 1, 0))
         weft__raw(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE_PRIVATE, 1);
@@ -80,7 +91,7 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
 /* The C library's trylock says so, too, but leaves the mutex locked. */
 static bool beyond_repair(const pthread_mutex_t *mutex)
 {
-    return mutex->__data.__kind & ROBUST && mutex->__data.__owner == NOT_RECOVERABLE;
+    return mutex->__data.__kind & ROBUST && owner_of(mutex) == NOT_RECOVERABLE;
 }
 
 static int attempt(struct weft__fiber *self, void *object)
@@ -95,19 +106,21 @@ static int attempt(struct weft__fiber *self, void *object)
 /*
  * A plain thread gives its mutex up inside pthread_cond_wait, where no hook sees it, and so does
  * another process: while such a one holds it, it is looked at from time to time. Fibers of this
- * thread, and whoever they hand it to, are seen.
+ * thread, and whoever they hand it to, are seen. Asked before each wait: a thread may have been
+ * faster than the fiber that was woken.
  */
 static bool released_unseen(const void *object)
 {
     const pthread_mutex_t *mutex = object;
-    return mutex->__data.__kind & SHARED || mutex->__data.__owner != gettid();
+    return mutex->__data.__kind & SHARED || owner_of(mutex) != gettid();
 }
 
 static int thread_of(const void *object)
 {
     const pthread_mutex_t *mutex = object;
-    bool known = mutex->__data.__lock && mutex->__data.__owner < NOT_RECOVERABLE;
-    return known ? mutex->__data.__owner : 0;
+    int owner = owner_of(mutex);
+    bool taken = __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) != 0;
+    return taken && owner < NOT_RECOVERABLE ? owner : 0;
 }
 
 /* Those with an owner are noted down where the owner is: owner.c. */
@@ -115,8 +128,7 @@ static inline int note(struct weft__fiber *self, pthread_mutex_t *mutex, int err
 {
     if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex)) {
         if (!(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)))
-            mutex->__data.__owner =
-                self->runtime->watched.thread; /* it may have been handed over */
+            set_owner(mutex, self->runtime->watched.thread); /* it may have been handed over */
         weft__held_push(self, mutex);
     }
     if (__builtin_expect(error == ENOTRECOVERABLE, 0) && weft__anybody(mutex))
@@ -142,7 +154,7 @@ static inline int unlock_normal(struct weft__fiber *self, pthread_mutex_t *mutex
     if (self)
         weft__held_pop(self, mutex);
     if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED))) {
-        mutex->__data.__owner = 0; /* who is handed it puts its own thread down */
+        set_owner(mutex, 0); /* who is handed it puts its own thread down */
         if (weft__hand_over(mutex))
             return 0;
     }
