@@ -197,7 +197,8 @@ static void look_around(struct weft__fiber *self, struct looks *looks)
     if (weft__now(self->runtime) < looks->long_wait)
         return;
     looks->long_wait = INT64_MAX;
-    weft__deadlock_look(self);
+    if (self->held_count > 0) /* else nobody waits for it: thousands may stand here */
+        weft__deadlock_look(self);
 }
 
 static int acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)

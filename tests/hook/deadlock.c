@@ -328,6 +328,8 @@ FIBER(many_locks)
 
 int main(void)
 {
+    if (UNDER_TSAN)
+        skip_all("locks that others unlock are mistakes to ThreadSanitizer");
     weft_log_set(log_line, NULL, WEFT_LOG_WARNING);
     struct weft_options options = { .virtual_clock = true, .watchdog = WEFT_FOREVER };
     without_end(&options);

@@ -417,12 +417,15 @@ FIBER(futexes)
 int main(void)
 {
     in_runtime(fibers_meet);
-    everybody_meets();
+    if (!UNDER_TSAN) /* it looks into the barrier, which it takes for a write */
+        everybody_meets();
     in_runtime(cancelled_at_a_barrier);
     in_runtime(serial_one_destroys);
     in_runtime(spins);
-    in_runtime(onces);
-    in_runtime(once_of_a_thread);
+    if (!UNDER_TSAN) { /* its own once holds the thread */
+        in_runtime(onces);
+        in_runtime(once_of_a_thread);
+    }
     in_runtime(named_semaphore);
     in_runtime(shared_objects);
     in_runtime(futexes);

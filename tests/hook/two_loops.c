@@ -272,7 +272,9 @@ int main(void)
 {
     pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
     must(sem_init(&semaphore, 0, 1) == 0 && mtx_init(&c11, mtx_plain) == thrd_success, "locks");
-    for (size_t i = 0; i < COUNT(kinds); i++)
+    /* ThreadSanitizer follows neither C11 mutexes nor semaphores that several loops wait for. */
+    size_t count = UNDER_TSAN ? COUNT(kinds) - 2 : COUNT(kinds);
+    for (size_t i = 0; i < count; i++)
         try_kind(&kinds[i]);
     if (!UNDER_TSAN)
         ball();
