@@ -26,6 +26,31 @@ def free_mutex(bench, report):
         report.notes.append(f"{name} failed: {reason}")
 
 
+def parking(bench, report):
+    """Both sides are timed by one program, in turns."""
+    samples = bench.turns([Program("weft", bench.path("weft-parked"))], bench.once)
+    report.line("parked_read", "ns", samples.get("weft", "parked_read"),
+                samples.get("weft", "parked_read_own"), "own call", Ratio(1.15), False)
+    report.line("getaddrinfo_localhost", "us", samples.get("weft", "localhost"),
+                samples.get("weft", "localhost_bare"), "bare call", Extra(25, "us"), False)
+    for name, reason in samples.failed.items():
+        report.notes.append(f"{name} failed: {reason}")
+
+
+def watchdog(bench, report):
+    """An echo server that is watched against one that is not; the difference is within the noise
+    of single rounds, so there are many."""
+    def once(program):
+        with bench.server(program) as (process, port):
+            return bench.load("echo-load", port, 100, MILLISECONDS, process.pid)
+
+    samples = bench.turns([
+        Program("weft", bench.path("weft-echo")),
+        Program("unwatched", bench.path("weft-echo"), environment={"WEFT_WATCHDOG": "off"}),
+    ], once, rounds=3 * bench.rounds)
+    report.compare(samples, "echo_cpu", "ns", "unwatched", Ratio(1.01), title="echo_watched_cpu")
+
+
 def echo(bench, report, connections):
     def once(program):
         with bench.server(program) as (process, port):
@@ -58,5 +83,7 @@ def echo(bench, report, connections):
 def run(bench, report):
     ready_read(bench, report)
     free_mutex(bench, report)
+    parking(bench, report)
+    watchdog(bench, report)
     for connections in (100, 1000):
         echo(bench, report, connections)

@@ -12,5 +12,6 @@
 #include <weft/http/router.h>
 #include <weft/http/server.h>
 #include <weft/http/sse.h>
+#include <weft/http/websocket.h>
 
 #endif

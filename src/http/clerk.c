@@ -30,6 +30,14 @@ static void send_heartbeats(struct weft_http_server *server, int64_t now)
     }
 }
 
+static void tick_upgraded(struct weft_http_server *server, int64_t now)
+{
+    weft__list_each(node, &server->upgraded) {
+        struct weft__upgraded *upgraded = weft__container_of(node, struct weft__upgraded, node);
+        upgraded->operations->tick(upgraded, now);
+    }
+}
+
 void weft__clerk_hurry(struct weft_http_server *server, int64_t interval)
 {
     if (interval == WEFT_FOREVER) {
@@ -53,6 +61,7 @@ int weft__clerk(void *argument)
         server->clock = weft_now();
         end_idle(server, server->clock);
         send_heartbeats(server, server->clock);
+        tick_upgraded(server, server->clock);
     }
 }
 

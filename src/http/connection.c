@@ -47,6 +47,12 @@ static enum weft__next settle(struct weft__connection *connection, enum weft__ne
     return got < 0 && errno == EAGAIN ? WEFT__NEXT_IDLE : WEFT__NEXT_CLOSE;
 }
 
+static enum weft__next serve(struct weft__connection *connection)
+{
+    struct weft__upgraded *upgraded = connection->upgraded;
+    return upgraded ? upgraded->operations->ready(upgraded) : weft__exchange_run(connection);
+}
+
 /* Runs in a fresh fiber whenever a request has begun to arrive, or the connection has to end. */
 static int connection_ready(void *argument)
 {
@@ -58,10 +64,13 @@ static int connection_ready(void *argument)
 
     enum weft__next next = begin(connection);
     while (next == WEFT__NEXT_REQUEST) {
-        next = settle(connection, weft__exchange_run(connection));
+        next = settle(connection, serve(connection));
     }
 
     server->stats.active--;
+    if (next == WEFT__NEXT_WAIT) {
+        return 1; /* it stays among the busy: nothing but its own protocol ends it */
+    }
     if (next == WEFT__NEXT_IDLE && !server->stopping) {
         weft__stream_release(&connection->stream);
         connection->idle_since = weft_now();

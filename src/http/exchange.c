@@ -52,6 +52,10 @@ static enum weft__next answer(struct weft__exchange *exchange)
 {
     struct weft__connection *connection = exchange->connection;
     handle(exchange);
+    if (exchange->upgrade.begin && exchange->response.status == 101) {
+        weft__gone_fini(exchange); /* what comes now is no request */
+        return exchange->upgrade.begin(exchange, exchange->upgrade.argument);
+    }
     int sent = weft__response_send(exchange);
     if (sent == 0 && weft__request_body_finish(exchange) == 0) {
         return connection->stream.in.length > 0 ? WEFT__NEXT_REQUEST : WEFT__NEXT_IDLE;

@@ -19,12 +19,13 @@ enum {
     WEFT__OUT_INLINE = 1024,
 };
 
-/* What becomes of a connection after an exchange. */
-enum weft__next {
-    WEFT__NEXT_CLOSE,
-    WEFT__NEXT_LINGER, /* close, but let the answer arrive first */
-    WEFT__NEXT_IDLE,
-    WEFT__NEXT_REQUEST,
+struct weft__exchange;
+
+/* What a handler wants the connection to become, by a response of 101. */
+struct weft__upgrade {
+    /* Sends the answer (weft__response_switch()) and goes on from there. */
+    enum weft__next (*begin)(struct weft__exchange *exchange, void *argument);
+    void *argument;
 };
 
 /* The body of a request, decoded as the handler reads it. */
@@ -52,6 +53,7 @@ struct weft__exchange {
     struct weft__request_body *body; /* NULL: the request has none */
     struct weft__buffer head_bytes;  /* what the request's texts lie in once the body needs room */
     struct weft__gone *gone;         /* NULL: nobody asked */
+    struct weft__upgrade upgrade;    /* zeroed: none */
     bool head_only;                  /* HEAD */
     bool client_keeps;               /* the client lets the connection live on */
     struct weft_http_memory memory;
@@ -92,6 +94,9 @@ enum weft__next weft__exchange_run(struct weft__connection *connection);
 int weft__request_read(struct weft__exchange *exchange, struct weft__http1_head *head,
                        enum weft__next *next, unsigned *status, const char **reason);
 
+/** Let the input go on in another buffer, so that the request's texts stay. 0; -1: ENOMEM. */
+int weft__request_keep(struct weft__exchange *exchange);
+
 /** True if what is left of the request's body can be dropped cheaply. */
 bool weft__request_body_droppable(const struct weft__exchange *exchange);
 
@@ -105,6 +110,9 @@ extern const struct weft_http_body_operations weft__request_body_operations;
 
 /** Send the response. 0 the connection may go on; -1 it must be closed. */
 int weft__response_send(struct weft__exchange *exchange);
+
+/** Send 101 with the response's fields. 0; -1. */
+int weft__response_switch(struct weft__exchange *exchange, const char *protocol);
 
 /** Answer a request that could not be read. */
 void weft__response_refuse(struct weft__connection *connection, unsigned status,

@@ -120,6 +120,18 @@ static int take_head(struct weft__exchange *exchange, struct weft__http1_head *h
     return 0;
 }
 
+int weft__request_keep(struct weft__exchange *exchange)
+{
+    struct weft__buffer *in = &exchange->connection->stream.in;
+    if (exchange->head_bytes.data || !in->data) {
+        return 0;
+    }
+    struct weft__slice left = weft__buffer_slice(in);
+    exchange->head_bytes = *in;
+    weft__buffer_init(in, exchange->head_bytes.limit);
+    return weft__buffer_append_slice(in, left);
+}
+
 static enum weft__http1_result parse(struct weft__exchange *exchange, struct weft__http1_head *head)
 {
     struct weft__slice bytes = weft__buffer_slice(&exchange->connection->stream.in);

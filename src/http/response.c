@@ -274,6 +274,27 @@ int weft__response_send(struct weft__exchange *exchange)
     return send_planned(exchange, &plan, &stream);
 }
 
+int weft__response_switch(struct weft__exchange *exchange, const char *protocol)
+{
+    const struct weft_http_headers *headers = &exchange->response.headers;
+    char *head = weft_http_allocate(&exchange->memory, head_size(headers) + strlen(protocol));
+    if (!head) {
+        return -1;
+    }
+    char *at = put_status(head, 101);
+    struct weft__slice date = weft__server_date(exchange->connection->server);
+    at = put(at, date.data, date.length);
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!is_own(&headers->fields[i])) {
+            at = put_field(at, &headers->fields[i]);
+        }
+    }
+    at = PUT(at, "connection: Upgrade\r\nupgrade: ");
+    at = put(at, protocol, strlen(protocol));
+    at = PUT(at, "\r\n\r\n");
+    return weft__stream_send_one(&exchange->connection->stream, head, (size_t)(at - head));
+}
+
 void weft__response_reset(struct weft_http_response *response, int error)
 {
     weft_http_body_close(response->body, error);

@@ -86,6 +86,7 @@ static void prepare(struct weft_http_server *server)
     weft__list_init(&server->idle);
     weft__list_init(&server->busy);
     weft__list_init(&server->beats);
+    weft__list_init(&server->upgraded);
     weft__clerk_hurry(server, options->idle_timeout);
 }
 
@@ -121,6 +122,9 @@ void weft_http_server_free(struct weft_http_server *server)
         return;
     }
     weft__listen_close(&server->listener);
+    if (server->websockets) {
+        server->websockets->free(server->websockets);
+    }
     weft__stream_pool_fini(&server->pool);
     weft__tls_server_free(server->tls);
     free(server->fields);
@@ -179,6 +183,14 @@ static void end_idle(struct weft_http_server *server)
     }
 }
 
+static void stop_upgraded(struct weft_http_server *server)
+{
+    weft__list_each(node, &server->upgraded) {
+        struct weft__upgraded *upgraded = weft__container_of(node, struct weft__upgraded, node);
+        upgraded->operations->stop(upgraded);
+    }
+}
+
 /*
  * The connections live in a shield, so that a cancel reaches the acceptor alone. Once that has
  * ended, the shield's time is the grace period: what still runs when it is over is cancelled.
@@ -198,6 +210,7 @@ static int serve_shielded(struct weft_http_server *server, struct weft_scope *ac
     server->stopping = true;
     weft__listen_close(&server->listener);
     end_idle(server);
+    stop_upgraded(server);
     weft_timeout_set(&shield, server->options.grace);
     weft_scope_wait(&server->connections);
     if (asked) {

@@ -27,6 +27,36 @@
 #include "net/tls.h"
 #include "proto/http1.h"
 
+/* What becomes of a connection when its fiber has nothing more to do. */
+enum weft__next {
+    WEFT__NEXT_CLOSE,
+    WEFT__NEXT_LINGER, /* close, but let the answer arrive first */
+    WEFT__NEXT_IDLE,
+    WEFT__NEXT_REQUEST,
+    WEFT__NEXT_WAIT, /* upgraded: wait for what comes */
+};
+
+struct weft__upgraded;
+
+/* What a connection does once it no longer speaks HTTP. */
+struct weft__upgraded_operations {
+    /* In the connection's fiber: there is something to read, or the fiber is cancelled. */
+    enum weft__next (*ready)(struct weft__upgraded *upgraded);
+    /* From the clerk, and when the server stops; they must not park. */
+    void (*tick)(struct weft__upgraded *upgraded, int64_t now);
+    void (*stop)(struct weft__upgraded *upgraded);
+};
+
+struct weft__upgraded {
+    struct weft__list node; /* in the server's list; free before and after */
+    const struct weft__upgraded_operations *operations;
+};
+
+/* What a protocol keeps for all connections of a server. */
+struct weft__server_part {
+    void (*free)(struct weft__server_part *part);
+};
+
 struct weft_http_server {
     struct weft_http_options options; /* with the defaults filled in */
     struct weft__http1_limits limits;
@@ -47,10 +77,12 @@ struct weft_http_server {
     struct weft__list idle;  /* connections, the longest idle first */
     struct weft__list busy;  /* connections with a fiber */
     struct weft__list beats; /* streams with a heartbeat */
-    int64_t clock;           /* ns, as of the clerk's last look */
-    int64_t tick;            /* ns between looks */
-    int64_t date_second;     /* the second `date` is of */
-    char date[40];           /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+    struct weft__list upgraded;
+    struct weft__server_part *websockets; /* made when first needed */
+    int64_t clock;                        /* ns, as of the clerk's last look */
+    int64_t tick;                         /* ns between looks */
+    int64_t date_second;                  /* the second `date` is of */
+    char date[40];                        /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
     size_t date_length;
     struct weft_http_server_stats stats;
 };
@@ -60,6 +92,7 @@ struct weft__connection {
     struct weft_http_server *server;
     struct weft_watch *watch;
     struct weft__stream stream;
+    struct weft__upgraded *upgraded; /* NULL: it speaks HTTP */
     int64_t idle_since;
     bool begun;   /* TLS or not is settled */
     bool expired; /* to be closed unless a request has come */

@@ -1,7 +1,6 @@
 #include "net/stream.h"
 
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,7 +122,7 @@ static int wait_for(struct weft__stream *stream, short events, int64_t timeout)
     do {
         ready = poll(&wait, 1, milliseconds(timeout));
     } while (ready < 0 && errno == EINTR);
-    return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
+    return ready;
 }
 
 static ssize_t receive_sealed(struct weft__stream *stream, char *room, size_t size, bool wait)
@@ -176,10 +175,27 @@ ssize_t weft__stream_fill(struct weft__stream *stream, int64_t timeout)
     return receive(stream, 0);
 }
 
-static int wait_writable(struct weft__stream *stream)
+bool weft__stream_halfway(const struct weft__stream *stream)
+{
+    return stream->tls && weft__tls_halfway(stream->tls);
+}
+
+int weft__stream_wait_writable(struct weft__stream *stream)
 {
     short events = stream->tls ? weft__tls_wants(stream->tls) : POLLOUT;
     return wait_for(stream, events, stream->write_timeout);
+}
+
+int weft__stream_wait_readable(struct weft__stream *stream)
+{
+    short events = stream->tls ? weft__tls_wants(stream->tls) : POLLIN;
+    return wait_for(stream, events, WEFT_FOREVER) < 0 ? -1 : 0;
+}
+
+static int wait_writable(struct weft__stream *stream)
+{
+    int ready = weft__stream_wait_writable(stream);
+    return ready > 0 ? 0 : ready == 0 ? weft__fail(ETIMEDOUT) : -1;
 }
 
 int weft__stream_secure(struct weft__stream *stream, struct weft__tls *tls, int64_t timeout)
@@ -220,7 +236,8 @@ static ssize_t seal_slices(struct weft__stream *stream, const struct iovec *slic
     return seal(stream, pool->record, used);
 }
 
-static ssize_t send_some(struct weft__stream *stream, struct iovec *slices, size_t count)
+ssize_t weft__stream_try_send_slices(struct weft__stream *stream, struct iovec *slices,
+                                     size_t count)
 {
     if (stream->tls) {
         return seal_slices(stream, slices, count);
@@ -257,7 +274,7 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 {
     count = advance(&slices, count, 0);
     while (count > 0) {
-        ssize_t sent = send_some(stream, slices, count);
+        ssize_t sent = weft__stream_try_send_slices(stream, slices, count);
         if (sent < 0 || (sent == 0 && wait_writable(stream) < 0)) {
             return -1;
         }
@@ -290,6 +307,11 @@ int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t 
         length -= (size_t)sent;
     }
     return 0;
+}
+
+void weft__stream_shut(struct weft__stream *stream)
+{
+    shutdown(stream->fd, SHUT_RDWR);
 }
 
 void weft__stream_linger(struct weft__stream *stream, size_t limit, int64_t timeout)

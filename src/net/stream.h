@@ -12,6 +12,7 @@
  * each. An idle stream has given its input memory back to the pool.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -96,10 +97,26 @@ int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t 
 int weft__stream_send_one(struct weft__stream *stream, const void *data, size_t length);
 
 /**
- * Send what fits without waiting. Bytes sent, 0 if none fit; -1 and errno. With TLS a 0 may have
- * begun a record: the same bytes must come first in the next send.
+ * Send what fits of some slices without waiting. Bytes sent, 0 if none fit; -1 and errno. With TLS
+ * a 0 may have begun a record: the same bytes must come first in the next send.
  */
+ssize_t weft__stream_try_send_slices(struct weft__stream *stream, struct iovec *slices,
+                                     size_t count);
+
+/** With TLS: whether a send that gave 0 has begun a record, so that no other bytes may follow. */
+bool weft__stream_halfway(const struct weft__stream *stream);
+
+/** Wait until something fits. 1; 0 nothing did for the write timeout; -1 and errno. */
+int weft__stream_wait_writable(struct weft__stream *stream);
+
+/** Wait until there is something to receive, or the end. 0; -1 and errno. */
+int weft__stream_wait_readable(struct weft__stream *stream);
+
+/** weft__stream_try_send_slices() of one. */
 ssize_t weft__stream_try_send(struct weft__stream *stream, const void *data, size_t length);
+
+/** End both directions at once; whoever waits on the stream wakes. The descriptor stays. */
+void weft__stream_shut(struct weft__stream *stream);
 
 /**
  * Close after an answer that the peer may still be sending to: end our side, drop what arrives for

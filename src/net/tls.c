@@ -18,6 +18,7 @@ struct weft__tls {
     SSL *ssl;
     int fd;
     short wants;
+    bool halfway;    /* through a record */
     bool broken;     /* failed in a way that forbids a goodbye */
     char reason[88]; /* of the last failure */
 };
@@ -210,11 +211,17 @@ ssize_t weft__tls_write(struct weft__tls *tls, const void *data, size_t length)
     int saved = errno;
     before(tls);
     int result = SSL_write_ex(tls->ssl, data, length, &sent);
+    tls->halfway = result != 1;
     if (result == 1) {
         errno = saved;
         return (ssize_t)sent;
     }
     return failure(tls, result, errno) == 0 ? weft__fail(EPIPE) : -1;
+}
+
+bool weft__tls_halfway(const struct weft__tls *tls)
+{
+    return tls->halfway;
 }
 
 void weft__tls_goodbye(struct weft__tls *tls)
@@ -236,20 +243,6 @@ short weft__tls_wants(const struct weft__tls *tls)
 const char *weft__tls_reason(const struct weft__tls *tls)
 {
     return tls->reason;
-}
-
-const char *weft__tls_protocol(const struct weft__tls *tls, size_t *length)
-{
-    const unsigned char *name = NULL;
-    unsigned count = 0;
-    SSL_get0_alpn_selected(tls->ssl, &name, &count);
-    *length = count;
-    return name ? (const char *)name : "";
-}
-
-const char *weft__tls_version(const struct weft__tls *tls)
-{
-    return SSL_get_version(tls->ssl);
 }
 
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size)

@@ -93,14 +93,11 @@ ssize_t weft__tls_peek(struct weft__tls *tls, void *buffer, size_t size);
  */
 ssize_t weft__tls_write(struct weft__tls *tls, const void *data, size_t length);
 
+/** Whether a record has been begun whose bytes must come first in the next write. */
+bool weft__tls_halfway(const struct weft__tls *tls);
+
 /** Say that nothing more will come (close_notify), if that can be done without waiting. */
 void weft__tls_goodbye(struct weft__tls *tls);
-
-/** The protocol that ALPN chose; an empty text without one. */
-const char *weft__tls_protocol(const struct weft__tls *tls, size_t *length);
-
-/** "TLSv1.3" */
-const char *weft__tls_version(const struct weft__tls *tls);
 
 /** The subject of the client's certificate as text in MEMORY of SIZE; false: it has shown none. */
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size);

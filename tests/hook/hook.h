@@ -50,6 +50,12 @@ const char *__tsan_default_suppressions(void)
 #define UNDER_TSAN false
 #endif
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER true
+#else
+#define UNDER_SANITIZER false
+#endif
+
 /** What errno is before a call, to see that success leaves it. */
 #define UNTOUCHED 4711
 

@@ -6,6 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import WebSocket from 'ws';
 import { is, ok, pause, skipAll, start, stop, test, until } from './tap.mjs';
 
 const program = process.argv[2];
@@ -238,6 +239,31 @@ async function rudeness() {
     await stop(server, 'SIGKILL');
 }
 
+/* WebSockets over TLS, when their server was built. */
+async function sockets() {
+    const server = await start(process.argv[3], [at('one.pem'), at('one.key')]);
+    const port = Number(server.address);
+    for (const perMessageDeflate of [false, true]) {
+        const socket = new WebSocket(`wss://127.0.0.1:${port}/echo`,
+                                     { ca: readFileSync(at('authority.pem')), perMessageDeflate });
+        const messages = ['short', 'x'.repeat(70000), 'weft '.repeat(100000), '', 'last'];
+        const got = [];
+        await new Promise((resolve, reject) => {
+            socket.on('open', () => messages.forEach((text) => socket.send(text)));
+            socket.on('message', (bytes) => {
+                got.push(bytes.toString());
+                if (got.length === messages.length) socket.close(1000);
+            });
+            socket.on('close', (code) => resolve(code));
+            socket.on('error', reject);
+        });
+        ok(got.every((text, i) => text === messages[i]) && got.length === messages.length,
+           `WebSockets over TLS, ${perMessageDeflate ? '' : 'not '}compressed`,
+           got.map((text) => text.length));
+    }
+    await stop(server, 'SIGKILL');
+}
+
 try {
     openssl('version');
 } catch {
@@ -260,6 +286,7 @@ await test(90, async () => {
         await renewal();
         await mistakes();
         await rudeness();
+        if (process.argv[3]) await sockets();
     } finally {
         rmSync(folder, { recursive: true });
     }
