@@ -220,7 +220,13 @@ static void tell(struct weft__fiber *const *circle, size_t count)
     free(line);
 }
 
-void weft__deadlock_look(struct weft__fiber *self)
+bool weft__deadlock_found(struct weft__fiber *self)
+{
+    struct weft__fiber *circle[CIRCLE_MOST];
+    return find_circle(self, circle) > 0;
+}
+
+void weft__deadlock_tell(struct weft__fiber *self)
 {
     struct weft__fiber *circle[CIRCLE_MOST];
     int saved = errno;

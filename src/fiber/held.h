@@ -66,11 +66,13 @@ int weft__lock_other_thread(const struct weft__fiber *fiber);
 /** The fiber that has the lock that FIBER waits for; NULL if none of its loop is known to. */
 const struct weft__fiber *weft__lock_holder(const struct weft__fiber *fiber);
 
+/** SELF has waited long for a lock: whether it waits in a circle that has not been told. */
+bool weft__deadlock_found(struct weft__fiber *self);
+
 /**
- * SELF has waited long for a lock: if it waits in a circle, log who waits for whom, once a circle.
- *
- * Called in SELF, which is about to go on waiting.
+ * If it does, log who waits for whom, once a circle. In SELF, which is about to go on waiting, but
+ * stands in no queue: the program's callback may wait.
  */
-void weft__deadlock_look(struct weft__fiber *self);
+void weft__deadlock_tell(struct weft__fiber *self);
 
 #endif

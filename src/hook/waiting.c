@@ -63,14 +63,24 @@ bool weft__waiting_leave(struct weft__waiting *waiting)
     return queued;
 }
 
-int weft__waiting_park(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
+static int wait_in_queue(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
 {
-    int result = weft__parker_wait(&waiting->parker, WEFT__WAIT_LOCK, waiting->object, deadline,
-                                   cancellable);
+    return weft__parker_wait(&waiting->parker, WEFT__WAIT_LOCK, waiting->object, deadline,
+                             cancellable);
+}
+
+/* Out of the queue after a wait: what ended it, or 0 if it was woken meanwhile. */
+static int come_out(struct weft__waiting *waiting, int result)
+{
     if (result == 0 || weft__waiting_leave(waiting))
         return result;
     weft__parker_finish(&waiting->parker, WEFT__WAIT_LOCK, waiting->object);
     return 0;
+}
+
+int weft__waiting_park(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
+{
+    return come_out(waiting, wait_in_queue(waiting, deadline, cancellable));
 }
 
 /* --- waking */
@@ -171,7 +181,7 @@ bool weft__hand_over(const void *object)
 
 struct looks {
     int64_t pause;     /* until the next look at what may change unseen */
-    int64_t long_wait; /* when to look for a deadlock; INT64_MAX: done */
+    int64_t long_wait; /* when to look for a deadlock; INT64_MAX: never */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -192,18 +202,36 @@ static int64_t wait_end(const struct weft__fiber *self, const struct weft__acqui
     return earlier(next, end);
 }
 
-static void look_around(struct weft__fiber *self, struct looks *looks)
+/* Only who holds a lock can be in a circle: of the thousands that may stand here, few look. */
+static void postpone(const struct weft__fiber *self, struct looks *looks)
 {
-    if (weft__now(self->runtime) < looks->long_wait)
-        return;
-    looks->long_wait = INT64_MAX;
-    if (self->held_count > 0) /* else nobody waits for it: thousands may stand here */
-        weft__deadlock_look(self);
+    looks->long_wait =
+        self->held_count > 0 ? weft__deadline(weft__now(self->runtime), LONG_WAIT) : INT64_MAX;
+}
+
+/*
+ * weft__waiting_park(), with a look for a deadlock from time to time. It keeps its place in the
+ * queue for that, unless there is something to tell: a callback may wait for anything.
+ */
+static int park(struct weft__waiting *waiting, const struct weft__acquisition *wanted,
+                struct looks *looks)
+{
+    struct weft__fiber *self = waiting->parker.fiber;
+    int result;
+    for (;;) {
+        int64_t end = wait_end(self, wanted, looks);
+        result = wait_in_queue(waiting, end, wanted->cancellable);
+        if (result <= 0 || weft__now(self->runtime) < looks->long_wait || end == wanted->deadline ||
+            weft__deadlock_found(self))
+            return come_out(waiting, result);
+        postpone(self, looks);
+    }
 }
 
 static int acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
 {
-    struct looks looks = { LOOK_FIRST, weft__deadline(weft__now(self->runtime), LONG_WAIT) };
+    struct looks looks = { .pause = LOOK_FIRST };
+    postpone(self, &looks);
     for (bool starved = false;; starved = true) {
         struct weft__waiting waiting;
         weft__waiting_init(&waiting, self, wanted->object, wanted->exclusive);
@@ -215,8 +243,7 @@ static int acquire(struct weft__fiber *self, const struct weft__acquisition *wan
                 weft__parker_finish(&waiting.parker, WEFT__WAIT_LOCK, wanted->object);
             return error;
         }
-        int64_t end = wait_end(self, wanted, &looks);
-        int result = weft__waiting_park(&waiting, end, wanted->cancellable);
+        int result = park(&waiting, wanted, &looks);
         if (waiting.granted)
             return 0;
         if (result != 0 && (error = wanted->attempt(self, wanted->object)) != EBUSY)
@@ -226,7 +253,7 @@ static int acquire(struct weft__fiber *self, const struct weft__acquisition *wan
         if (result > 0 && weft__now(self->runtime) >= wanted->deadline)
             return ETIMEDOUT;
         if (result > 0)
-            look_around(self, &looks);
+            weft__deadlock_tell(self);
     }
 }
 

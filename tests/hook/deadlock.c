@@ -19,6 +19,16 @@ static struct timespec in_a_minute(void)
     return now;
 }
 
+/* Each has its first lock before any asks for the second, in whatever order they run. */
+static int settled;
+
+static void settle(int count)
+{
+    settled++;
+    while (settled < count)
+        weft_yield();
+}
+
 struct pair {
     const char *name;
     pthread_mutex_t *mine;
@@ -32,7 +42,7 @@ static int take_both(void *argument)
     weft_annotate("%s", pair->name);
     if (pthread_mutex_lock(pair->mine) != 0)
         return -1;
-    weft_yield();
+    settle(3);
     int error = pthread_mutex_timedlock(pair->next, &limit);
     if (error == 0)
         pthread_mutex_unlock(pair->next);
@@ -51,6 +61,7 @@ static int reports(void)
 FIBER(three_in_a_circle)
 {
     WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    settled = 0;
     weft_go(&scope, take_both, (struct pair){ "anna", &first_lock, &second_lock });
     weft_go(&scope, take_both, (struct pair){ "bert", &second_lock, &third_lock });
     weft_go(&scope, take_both, (struct pair){ "carl", &third_lock, &first_lock });
@@ -86,7 +97,7 @@ static int write_then_lock(void *argument)
     struct timespec limit = in_a_minute();
     (void)argument;
     must(pthread_rwlock_wrlock(&table_lock) == 0, "the table");
-    weft_yield();
+    settle(2);
     if (pthread_mutex_timedlock(&first_lock, &limit) == 0)
         pthread_mutex_unlock(&first_lock);
     return pthread_rwlock_unlock(&table_lock);
@@ -97,7 +108,7 @@ static int lock_then_read(void *argument)
     struct timespec limit = in_a_minute();
     (void)argument;
     must(pthread_mutex_lock(&first_lock) == 0, "the lock");
-    weft_yield();
+    settle(2);
     if (pthread_rwlock_timedrdlock(&table_lock, &limit) == 0)
         pthread_rwlock_unlock(&table_lock);
     return pthread_mutex_unlock(&first_lock);
@@ -106,6 +117,7 @@ static int lock_then_read(void *argument)
 FIBER(a_writer_and_a_reader)
 {
     WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    settled = 0;
     int before = reports();
     weft_go(&scope, write_then_lock, NOTHING);
     weft_go(&scope, lock_then_read, NOTHING);
@@ -125,13 +137,14 @@ static int take_for_good(void *argument)
 {
     const struct lasting *pair = argument;
     pthread_mutex_lock(pair->mine);
-    weft_yield();
+    settle(2);
     return pthread_mutex_lock(pair->next);
 }
 
 FIBER(for_good)
 {
     WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    settled = 0;
     weft_go(&scope, take_for_good, (struct lasting){ &first_lock, &second_lock });
     weft_go(&scope, take_for_good, (struct lasting){ &second_lock, &first_lock });
     return weft_scope_wait(&scope);
@@ -280,7 +293,7 @@ FIBER(another_thread_has_it)
     int before = reports();
     weft_go(&scope, bert_begins, NOTHING);
     weft_go(&scope, anna, NOTHING);
-    weft_sleep(10 * WEFT_SECOND);
+    weft_sleep(10 * WEFT_SECOND + 7 * WEFT_MICROSECOND); /* between their looks */
     is_int(reports(), before, "a lock that is another thread's by now closes no circle");
     ok(dump_says("waits for lock", "held by thread "), "a dump tells which thread has it");
     ok(dump_says("waits for lock", "held by 'bert_begins'"), "and which fiber has the other");
