@@ -3,6 +3,7 @@
 #define WEFT_CLI_COMMAND_H
 
 int command_bench(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_top(int argc, char **argv);

@@ -31,15 +31,15 @@ static bool find_library(char path[PATH_MAX])
 {
     Dl_info found;
     if (!dladdr((const void *)(uintptr_t)weft_run, &found) || !realpath(found.dli_fname, path)) {
-        fputs("weft run: libweft.so can't be found: is it installed beside this command?\n",
-              stderr);
+        fprintf(stderr, "%s: libweft.so can't be found: is it installed beside this command?\n",
+                run_caller);
         return false;
     }
     if (strpbrk(path, ": ")) {
         fprintf(stderr,
-                "weft run: %s can't be preloaded: LD_PRELOAD takes no path with a blank "
+                "%s: %s can't be preloaded: LD_PRELOAD takes no path with a blank "
                 "or a colon; install it elsewhere\n",
-                path);
+                run_caller, path);
         return false;
     }
     return true;
@@ -56,6 +56,19 @@ static bool set_environment(const char *library)
     return done;
 }
 
+int run_become(char **argv)
+{
+    char path[PATH_MAX], library[PATH_MAX];
+    if (!run_find(argv[0], path))
+        return NOT_FOUND;
+    if (!run_check(path) || !find_library(library))
+        return CANNOT_RUN;
+    if (set_environment(library))
+        execv(path, argv);
+    fprintf(stderr, "%s: %s can't be run: %s\n", run_caller, path, strerror(errno));
+    return CANNOT_RUN;
+}
+
 int command_run(int argc, char **argv)
 {
     int first = 1;
@@ -67,13 +80,5 @@ int command_run(int argc, char **argv)
     }
     if (first >= argc || argv[first][0] == '-')
         return usage(stderr);
-    char path[PATH_MAX], library[PATH_MAX];
-    if (!run_find(argv[first], path))
-        return NOT_FOUND;
-    if (!run_check(path) || !find_library(library))
-        return CANNOT_RUN;
-    if (set_environment(library))
-        execv(path, argv + first);
-    fprintf(stderr, "weft run: %s can't be run: %s\n", path, strerror(errno));
-    return CANNOT_RUN;
+    return run_become(argv + first);
 }

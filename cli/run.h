@@ -13,6 +13,12 @@
 /** Find a program as execvp(3) does. false after a message on stderr. */
 bool run_find(const char *name, char path[PATH_MAX]);
 
+/** Become the program ARGV names, hooked; the exit status if that fails, after a message. */
+int run_become(char **argv);
+
+/** What messages begin with: "weft run". */
+extern const char *run_caller;
+
 /** Whether the loader will preload a library into it. false after a message on stderr. */
 bool run_check(const char *path);
 

@@ -16,6 +16,8 @@ enum {
     SEGMENTS_MAX = 512
 };
 
+const char *run_caller = "weft run";
+
 static bool is_program(const char *path)
 {
     struct stat status;
@@ -29,7 +31,7 @@ bool run_find(const char *name, char path[PATH_MAX])
         snprintf(path, PATH_MAX, "%s", name);
         if (is_program(path))
             return true;
-        fprintf(stderr, "weft run: %s can't be run: %s\n", name,
+        fprintf(stderr, "%s: %s can't be run: %s\n", run_caller, name,
                 access(name, F_OK) < 0 ? strerror(errno) : "it is not an executable file");
         return false;
     }
@@ -41,13 +43,13 @@ bool run_find(const char *name, char path[PATH_MAX])
             return true;
         folders += length + (folders[length] == ':');
     }
-    fprintf(stderr, "weft run: no program '%s' in PATH\n", name);
+    fprintf(stderr, "%s: no program '%s' in PATH\n", run_caller, name);
     return false;
 }
 
 static bool refuse(const char *path, const char *why)
 {
-    fprintf(stderr, "weft run: %s %s\n", path, why);
+    fprintf(stderr, "%s: %s %s\n", run_caller, path, why);
     return false;
 }
 

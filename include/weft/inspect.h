@@ -86,6 +86,26 @@ struct weft_stall {
  */
 WEFT_API size_t weft_stalls(struct weft_stall *stalls, size_t count);
 
+/**
+ * Print what a process has recorded of its blocking calls; what `weft doctor` prints.
+ *
+ * A process with WEFT_DOCTOR=FILE in its environment, FILE not existing or empty, records there
+ * from its first weft_run() on: which calls parked a fiber, how often, how long and made by which
+ * function; where a loop was held beyond the watchdog's threshold, and whether in a call that no
+ * hook has seen; which of the objects loaded then have instructions for system calls of their own.
+ * The record can be read while the process runs and after it has ended in whatever way. Recording
+ * costs a walk of the stack for every park; what the watchdog finds is recorded, not logged.
+ *
+ * @param path      The record.
+ * @param stream    Written to and not flushed; NULL: stderr.
+ * @return          0; -1 and errno otherwise.
+ * Errors           ENODATA nothing was recorded; EINVAL the file is no such record; what reading
+ *                  and writing fail with.
+ * Blocks           as reading a file and the stream do
+ * Threads          any
+ */
+WEFT_API int weft_doctor_print(const char *path, FILE *stream);
+
 WEFT_END_DECLS
 
 #endif

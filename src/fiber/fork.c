@@ -1,6 +1,7 @@
 /* The child of a fork has no loop: it runs on, hook-free, and never touches the parent's. */
 #include <pthread.h>
 
+#include "fiber/doctor.h"
 #include "fiber/fiber.h"
 #include "fiber/inspect.h"
 #include "loop/private.h"
@@ -11,6 +12,7 @@ static void in_child(void)
     struct weft__runtime *runtime = weft__runtime_current;
     weft__offload_reset();
     weft__watchdog_reset();
+    weft__doctor_reset();
     weft__inspect_reset();
     weft__registry_reset();
     weft__private_reset();

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "fiber/doctor.h"
 #include "fiber/fiber.h"
 #include "fiber/inspect.h"
 
@@ -337,7 +338,8 @@ int weft_run_with(const struct weft_options *options, int (*function)(void *), v
                                        "it off (GLIBC_TUNABLES=glibc.cpu.x86_shstk=off)");
     struct weft_options chosen = options ? *options : (struct weft_options){ 0 };
     uint16_t around;
-    if (read_environment(&chosen) < 0 || read_hooks(&around) < 0)
+    if (read_environment(&chosen) < 0 || read_hooks(&around) < 0 ||
+        weft__doctor_begin(chosen.watchdog) < 0)
         return -1;
     weft__fork_install();
     weft__overflow_install();

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "fiber/doctor.h"
 #include "fiber/probe.h"
 #include "fiber/switch.h"
 
@@ -102,7 +103,8 @@ static inline void torture(struct weft__fiber *self, bool cancellable)
 }
 #endif
 
-int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *object, bool cancellable)
+__attribute__((always_inline)) static inline int
+park(struct weft__fiber *self, enum weft__wait wait, const void *object, bool cancellable)
 {
     struct weft__runtime *runtime = weft__runtime_current;
     torture(self, cancellable);
@@ -119,6 +121,24 @@ int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *objec
     runtime->parked[wait]--;
     self->wait = WEFT__WAIT_NONE;
     return self->wake_result;
+}
+
+__attribute__((noinline)) static int park_recorded(struct weft__fiber *self, enum weft__wait wait,
+                                                   const void *object, bool cancellable)
+{
+    int64_t before = weft__clock();
+    uint64_t parked = self->parks;
+    int result = park(self, wait, object, cancellable);
+    if (self->parks != parked)
+        weft__doctor_parked(self, weft__clock() - before);
+    return result;
+}
+
+int weft__park(struct weft__fiber *self, enum weft__wait wait, const void *object, bool cancellable)
+{
+    if (__builtin_expect(weft__doctor != NULL, 0))
+        return park_recorded(self, wait, object, cancellable);
+    return park(self, wait, object, cancellable);
 }
 
 bool weft__wake(struct weft__fiber *fiber, int result)

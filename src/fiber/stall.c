@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 
 #include "base/lock.h"
+#include "fiber/doctor.h"
 #include "fiber/fiber.h"
 #include "fiber/watchdog.h"
 
@@ -103,6 +104,43 @@ static void describe(struct weft__place *place, const struct weft__holder *holde
         stall->frames[stall->frame_count++] = native->frames[i];
 }
 
+/* The frames between the call and the fiber's function, as " < "-separated names. */
+static void print_frames(const struct weft__place *place, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < place->native.count && used < size; i++) {
+        char name[96];
+        /* A return address may be the first byte of the next function. */
+        const char *address = place->native.frames[i];
+        weft__symbol_function(i ? address - 1 : address, name, sizeof name);
+        if (strncmp(name, "weft__fiber_main", 16) == 0)
+            break;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " < " : "", name);
+    }
+}
+
+/* The call's place is certain, and who called that, if it is in the C library. */
+static enum weft__held_how how_held(const struct weft__native *native)
+{
+    if (!native->blocked)
+        return WEFT__HELD_COMPUTING;
+    int caller = native->count > 1 && is_common(native->frames[0]);
+    return native->count && weft__doctor_ours(native->frames[caller]) ? WEFT__HELD_BY_HOOK
+                                                                      : WEFT__HELD_PAST;
+}
+
+/* At once: the process may end before the next report. */
+static void tell_doctor(struct weft__place *place)
+{
+    char frames[LINE_MOST];
+    if (!place->reported)
+        print_frames(place, frames, sizeof frames);
+    weft__doctor_held((size_t)(place - places), &place->stall, how_held(&place->native),
+                      place->reported ? NULL : frames);
+    place->reported = true;
+}
+
 struct weft__place *weft__stall_begin(const struct weft__holder *holder,
                                       const struct weft__native *native, const char *loop,
                                       int64_t held)
@@ -126,6 +164,8 @@ struct weft__place *weft__stall_begin(const struct weft__holder *holder,
     if (held > place->stall.longest)
         place->stall.longest = held;
     weft__lock_leave(&lock);
+    if (weft__doctor)
+        tell_doctor(place);
     return place;
 }
 
@@ -136,22 +176,8 @@ void weft__stall_extend(struct weft__place *place, int64_t held, int64_t more)
     if (held > place->stall.longest)
         place->stall.longest = held;
     weft__lock_leave(&lock);
-}
-
-/* The frames between the call and the fiber's function, as " < "-separated names. */
-static void print_frames(const struct weft__place *place, char *text, size_t size)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < place->native.count && used < size; i++) {
-        char name[96];
-        /* A return address may be the first byte of the next function. */
-        const char *address = place->native.frames[i];
-        weft__symbol_function(i ? address - 1 : address, name, sizeof name);
-        if (strncmp(name, "weft__fiber_main", 16) == 0)
-            break;
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " < " : "", name);
-    }
+    if (weft__doctor)
+        tell_doctor(place);
 }
 
 static void report(const struct weft__place *place)

@@ -48,6 +48,7 @@ static void forget_preload(void)
 static int run_program(void *unused)
 {
     (void)unused;
+    unsetenv("WEFT_DOCTOR");
     status = program(argument_count, argument_values, environ);
     if (!weft__current)
         exit(status); /* the child of a fork: no loop to go back to */
