@@ -18,8 +18,10 @@ def ready_read(bench, report):
 def free_mutex(bench, report):
     """Lock and unlock, nobody else there; the C library's own are timed in between."""
     samples = bench.turns([Program("weft", bench.path("weft-lock"))], bench.once)
-    report.line("mutex", "ns", samples.get("weft", "mutex"), samples.get("weft", "mutex_bare"),
-                "C library", Extra(2, "ns"), False)
+    for name, bar in (("mutex", Extra(2, "ns")), ("mutex_normal", Extra(2, "ns")),
+                      ("mutex_recursive", None)):
+        report.line(name, "ns", samples.get("weft", name), samples.get("weft", f"{name}_bare"),
+                    "C library", bar, False)
     for name, reason in samples.failed.items():
         report.notes.append(f"{name} failed: {reason}")
 

@@ -14,7 +14,14 @@ enum {
 
 typedef int operation(pthread_mutex_t *mutex);
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static const struct {
+    const char *name;
+    int type;
+} kinds[] = { { "mutex", -1 }, /* without attributes: std::mutex, and most of C */
+              { "mutex_normal", PTHREAD_MUTEX_NORMAL },
+              { "mutex_recursive", PTHREAD_MUTEX_RECURSIVE } };
+
+static pthread_mutex_t mutex;
 static double hooked_ns[ROUNDS];
 static double bare_ns[ROUNDS];
 
@@ -39,15 +46,39 @@ static operation *find(void *library, const char *name)
     return function;
 }
 
+static void init(int type)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    if (type >= 0)
+        pthread_mutexattr_settype(&attributes, type);
+    if (pthread_mutex_init(&mutex, &attributes) != 0)
+        abort();
+}
+
+static void report(const char *name)
+{
+    char bare[64];
+
+    snprintf(bare, sizeof bare, "%s_bare", name);
+    bench_report(name, bench_median(hooked_ns, ROUNDS));
+    bench_report(bare, bench_median(bare_ns, ROUNDS));
+}
+
 static int measure(void *libc)
 {
     operation *lock = find(libc, "pthread_mutex_lock");
     operation *unlock = find(libc, "pthread_mutex_unlock");
 
-    for (int i = 0; i < ROUNDS; i++) {
-        bare_ns[i] = batch(lock, unlock);
-        hooked_ns[i] = batch(find(RTLD_DEFAULT, "pthread_mutex_lock"),
-                             find(RTLD_DEFAULT, "pthread_mutex_unlock"));
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        init(kinds[kind].type);
+        for (int i = 0; i < ROUNDS; i++) {
+            bare_ns[i] = batch(lock, unlock);
+            hooked_ns[i] = batch(find(RTLD_DEFAULT, "pthread_mutex_lock"),
+                                 find(RTLD_DEFAULT, "pthread_mutex_unlock"));
+        }
+        report(kinds[kind].name);
     }
     return 0;
 }
@@ -69,9 +100,5 @@ int main(void)
 
     if (!libc || pthread_create(&thread, NULL, second_thread, NULL) != 0)
         return 1;
-    if (weft_run(measure, libc) < 0)
-        return 1;
-    bench_report("mutex", bench_median(hooked_ns, ROUNDS));
-    bench_report("mutex_bare", bench_median(bare_ns, ROUNDS));
-    return 0;
+    return weft_run(measure, libc) < 0;
 }

@@ -93,6 +93,13 @@ struct weft__frame {
     bool shield;
 };
 
+/** How far a fiber is in waiting for a lock. */
+enum weft__lock_wait {
+    WEFT__LOCK_NONE,
+    WEFT__LOCK_WANTED,
+    WEFT__LOCK_REPORTED /* in a circle that has been told */
+};
+
 enum {
     WEFT__HELD = 4
 };
@@ -112,8 +119,9 @@ struct weft__fiber {
     uint32_t parks;  /* so far */
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
-    bool deadlocked;     /* in a circle that has been reported */
+    uint8_t lock_wait;   /* enum weft__lock_wait */
     const void *held[WEFT__HELD];
+    const struct weft__wanted *wanted; /* while lock_wait says so */
     const void *wait_object;
     struct weft_task *task;
     struct weft__frame base;
@@ -218,6 +226,15 @@ struct weft__ready {
     struct weft__fiber *tail;
 };
 
+/** The last answer to "who has this lock?": good until another fiber runs. */
+struct weft__holder_seen {
+    const void *lock;
+    const struct weft__fiber *holder; /* or NULL */
+    const struct weft__fiber *asked_by;
+    uint64_t switches;
+    unsigned held_count; /* of who asked */
+};
+
 struct weft__load {
     int64_t window_start; /* of the second being measured */
     int64_t idle;         /* ns slept in it */
@@ -254,6 +271,7 @@ struct weft__runtime {
     size_t offloads; /* other threads work for us: virtual time stands still */
     unsigned offload_threads;
     struct weft__load load;
+    struct weft__holder_seen holder_seen;
     struct weft_scope root; /* the root fiber's, and of transient tasks without a scope */
     const char *name;
     struct weft__watched watched;

@@ -94,8 +94,12 @@ static void print_peer(FILE *stream, int fd)
         fprintf(stream, " to %s", peer);
 }
 
-static void print_holder(FILE *stream, const struct weft__fiber *holder)
+static void print_holder(FILE *stream, const struct weft__fiber *waiting)
 {
+    const struct weft__fiber *holder = weft__lock_holder(waiting);
+    int thread = weft__lock_other_thread(waiting);
+    if (thread)
+        fprintf(stream, " held by thread %d", thread);
     if (!holder)
         return;
     char function[96];
@@ -121,7 +125,7 @@ void weft__print_wait(FILE *stream, const struct weft__fiber *fiber)
         break;
     case WEFT__WAIT_LOCK:
         fprintf(stream, "waits for lock %p", object);
-        print_holder(stream, weft__held_by(fiber->runtime, object));
+        print_holder(stream, fiber);
         break;
     case WEFT__WAIT_JOIN:
         fprintf(stream, "joins task %p", object);

@@ -96,6 +96,16 @@ struct listing {
     bool begun;
 };
 
+/* A task by its id, or the number of a thread that runs no fiber of this loop. */
+static void put_owner(FILE *stream, const struct weft__fiber *fiber)
+{
+    const struct weft__fiber *holder = weft__lock_holder(fiber);
+    if (holder)
+        fprintf(stream, ",\"owner\":\"%p\"", (const void *)holder->task);
+    else if (weft__lock_other_thread(fiber))
+        fprintf(stream, ",\"owner_thread\":%d", weft__lock_other_thread(fiber));
+}
+
 static void put_wait(FILE *stream, const struct weft__fiber *fiber)
 {
     put_field(stream, "wait", wait_of(fiber));
@@ -113,11 +123,8 @@ static void put_wait(FILE *stream, const struct weft__fiber *fiber)
         put_field(stream, "object", name);
     } else if (fiber->wait_object) {
         fprintf(stream, ",\"object\":\"%p\"", fiber->wait_object);
-        const struct weft__fiber *holder = fiber->wait == WEFT__WAIT_LOCK
-                                               ? weft__held_by(fiber->runtime, fiber->wait_object)
-                                               : NULL;
-        if (holder)
-            fprintf(stream, ",\"owner\":\"%p\"", (const void *)holder->task);
+        if (fiber->wait == WEFT__WAIT_LOCK)
+            put_owner(stream, fiber);
     }
 }
 

@@ -33,10 +33,10 @@ static bool map_file(const char *path, struct image *image)
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    long size = syscall(SYS_lseek, fd, 0, SEEK_END);
+    long size = syscall(SYS_lseek, fd, 0L, SEEK_END);
     long bytes = -1;
     if (size > (long)sizeof(ElfW(Ehdr)))
-        bytes = syscall(SYS_mmap, NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        bytes = syscall(SYS_mmap, NULL, size, PROT_READ, MAP_PRIVATE, fd, 0L); /* all of a word */
     syscall(SYS_close, fd);
     if (bytes == -1)
         return false;

@@ -98,7 +98,7 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->interruptible = (struct weft__interruptible){ 0 };
     fiber->parks = 0;
     fiber->held_count = 0;
-    fiber->deadlocked = false;
+    fiber->lock_wait = WEFT__LOCK_NONE;
     fiber->implicit = NULL;
     fiber->locals = NULL;
     fiber->errors = NULL;

@@ -27,10 +27,9 @@ _Static_assert(sizeof(struct barrier) <= sizeof(pthread_barrier_t), "glibc's bar
 
 #define RUN_MOST (UINT32_MAX / 2) /* arrivals between two resets */
 
-static void wake_threads(const struct barrier *barrier, uint32_t *word)
+static void wake_threads(uint32_t *word, int shared)
 {
-    weft__raw(SYS_futex, word, FUTEX_WAKE | (barrier->shared ^ FUTEX_PRIVATE_FLAG), INT_MAX, NULL,
-              NULL, 0);
+    weft__raw(SYS_futex, word, FUTEX_WAKE | (shared ^ FUTEX_PRIVATE_FLAG), INT_MAX, NULL, NULL, 0);
 }
 
 struct condition {
@@ -82,7 +81,7 @@ static void complete(struct barrier *barrier, uint32_t number)
         uint32_t next = number - number % barrier->count;
         if (__atomic_compare_exchange_n(&barrier->current_round, &round, next, true,
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-            wake_threads(barrier, &barrier->current_round);
+            wake_threads(&barrier->current_round, barrier->shared);
             __sync_synchronize();
             if (weft__anybody(barrier))
                 weft__wake_all(barrier);
@@ -91,14 +90,16 @@ static void complete(struct barrier *barrier, uint32_t number)
     }
 }
 
+/* Whoever destroys the barrier may go on as soon as IN is 0: it is not looked at after that. */
 static void leave(struct barrier *barrier, uint32_t most)
 {
+    int shared = barrier->shared;
     if (__atomic_add_fetch(&barrier->out, 1, __ATOMIC_ACQ_REL) != most)
         return;
     __atomic_store_n(&barrier->current_round, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&barrier->out, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&barrier->in, 0, __ATOMIC_RELEASE);
-    wake_threads(barrier, &barrier->in);
+    wake_threads(&barrier->in, shared);
     __sync_synchronize();
     if (weft__anybody(barrier))
         weft__wake_all(barrier);
@@ -121,6 +122,17 @@ int weft__hook_pthread_barrier_wait(struct weft__fiber *self, pthread_barrier_t 
     wait_until(self, barrier, &(struct condition){ &barrier->current_round, number, false });
     leave(barrier, most);
     return number % count == 0 ? PTHREAD_BARRIER_SERIAL_THREAD : 0;
+}
+
+/* The real one would hold the thread until all have left, which fibers of it may still have to. */
+int weft__hook_pthread_barrier_destroy(struct weft__fiber *self, pthread_barrier_t *object)
+{
+    struct barrier *barrier = (struct barrier *)(void *)object;
+    uint32_t most = RUN_MOST - RUN_MOST % barrier->count;
+    uint32_t in = __atomic_load_n(&barrier->in, __ATOMIC_RELAXED);
+    if (__atomic_fetch_add(&barrier->out, most - in, __ATOMIC_ACQ_REL) < in)
+        wait_until(self, barrier, &(struct condition){ &barrier->in, 0, true });
+    return 0;
 }
 
 /* Whoever has it may be a fiber of this thread, which must run to give it up. */

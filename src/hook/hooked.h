@@ -19,6 +19,8 @@ struct weft__specific {
 /** What the hooks keep for a fiber, made when first needed. */
 struct weft__hooked {
     const struct weft__frame *cut_short; /* the level whose end a condition wait has told already */
+    const void *looked_at;               /* a condition that another process may signal, and ... */
+    int64_t look;                        /* ... how long the last wait for it was */
     struct hostent host;                 /* the last answer of gethostbyname and gethostbyaddr */
     char *host_buffer;
     size_t host_size;

@@ -5,6 +5,7 @@
  * taken. A waiter that was woken and came too late is handed the mutex by the next unlock, so that
  * a fiber which locks again at once starves nobody.
  */
+#include <limits.h>
 #include <linux/futex.h>
 
 #include "fiber/held.h"
@@ -13,7 +14,10 @@
 enum {
     TYPE = 3,               /* the bits of glibc's kind that tell the type */
     BOUND_TO_THREAD = 0x70, /* robust, priority inheriting, priority protected: never handed over */
-    SHARED = 0x80,          /* between processes */
+    ROBUST = 0x10,
+    SHARED = 0x80,                 /* between processes */
+    NAMED = 0x200,                 /* made with PTHREAD_MUTEX_NORMAL: no lock elision */
+    NOT_RECOVERABLE = INT_MAX - 1, /* the owner, in glibc's robust mutexes */
 };
 
 static inline bool has_owner(const pthread_mutex_t *mutex)
@@ -22,8 +26,29 @@ static inline bool has_owner(const pthread_mutex_t *mutex)
     return type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP;
 }
 
+/* The thread that has it; those who wait for it look, too. */
+static inline int owner_of(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+}
+
+static inline void set_owner(pthread_mutex_t *mutex, int thread)
+{
+    __atomic_store_n(&mutex->__data.__owner, thread, __ATOMIC_RELAXED);
+}
+
+/* Normal or adaptive, private, whether or not the type was asked for by name. */
+static inline bool is_plain(const pthread_mutex_t *mutex)
+{
+    int kind = mutex->__data.__kind;
+    if (__builtin_expect(kind == PTHREAD_MUTEX_TIMED_NP, 1))
+        return true;
+    kind &= ~NAMED;
+    return kind == PTHREAD_MUTEX_TIMED_NP || kind == PTHREAD_MUTEX_ADAPTIVE_NP;
+}
+
 /*
- * The most usual mutex, in line: without attributes, free, and nobody in our queue. The C library's
+ * The most usual mutexes, in line: plain, free, and nobody in our queue. The C library's
  * own protocol: 0 free, 1 locked, 2 locked and waited for by threads.
  */
 static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
@@ -33,11 +58,10 @@ static inline bool take_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     return false;
 #else
     int expected = 0;
-    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP ||
-        !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
+    if (!is_plain(mutex) || !__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false,
+                                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    mutex->__data.__owner = self->runtime->watched.thread;
+    set_owner(mutex, self->runtime->watched.thread);
     mutex->__data.__nusers++;
     weft__held_push(self, mutex);
     return true;
@@ -50,10 +74,10 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
     (void)self, (void)mutex;
     return false;
 #else
-    if (mutex->__data.__kind != PTHREAD_MUTEX_TIMED_NP || weft__anybody(mutex))
+    if (!is_plain(mutex) || weft__anybody(mutex))
         return false;
     weft__held_pop(self, mutex);
-    mutex->__data.__owner = 0;
+    set_owner(mutex, 0);
     mutex->__data.__nusers--;
     if (__builtin_expect(__atomic_exchange_n(&mutex->__data.__lock, 0, __ATOMIC_RELEASE) > 1, 0))
         weft__raw(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE_PRIVATE, 1);
@@ -64,9 +88,17 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
 #endif
 }
 
+/* The C library's trylock says so, too, but leaves the mutex locked. */
+static bool beyond_repair(const pthread_mutex_t *mutex)
+{
+    return mutex->__data.__kind & ROBUST && owner_of(mutex) == NOT_RECOVERABLE;
+}
+
 static int attempt(struct weft__fiber *self, void *object)
 {
     pthread_mutex_t *mutex = object;
+    if (__builtin_expect(beyond_repair(mutex), 0))
+        return ENOTRECOVERABLE;
     return has_owner(mutex) ? weft__owned_try(self, mutex)
                             : WEFT__REAL(pthread_mutex_trylock)(mutex);
 }
@@ -74,18 +106,33 @@ static int attempt(struct weft__fiber *self, void *object)
 /*
  * A plain thread gives its mutex up inside pthread_cond_wait, where no hook sees it, and so does
  * another process: while such a one holds it, it is looked at from time to time. Fibers of this
- * thread, and whoever they hand it to, are seen.
+ * thread, and whoever they hand it to, are seen. Asked before each wait: a thread may have been
+ * faster than the fiber that was woken.
  */
-static bool released_unseen(const pthread_mutex_t *mutex)
+static bool released_unseen(const void *object)
 {
-    return mutex->__data.__kind & SHARED || mutex->__data.__owner != gettid();
+    const pthread_mutex_t *mutex = object;
+    return mutex->__data.__kind & SHARED || owner_of(mutex) != gettid();
+}
+
+static int thread_of(const void *object)
+{
+    const pthread_mutex_t *mutex = object;
+    int owner = owner_of(mutex);
+    bool taken = __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) != 0;
+    return taken && owner < NOT_RECOVERABLE ? owner : 0;
 }
 
 /* Those with an owner are noted down where the owner is: owner.c. */
-static inline int note(struct weft__fiber *self, const pthread_mutex_t *mutex, int error)
+static inline int note(struct weft__fiber *self, pthread_mutex_t *mutex, int error)
 {
-    if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex))
+    if ((error == 0 || error == EOWNERDEAD) && !has_owner(mutex)) {
+        if (!(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)))
+            set_owner(mutex, self->runtime->watched.thread); /* it may have been handed over */
         weft__held_push(self, mutex);
+    }
+    if (__builtin_expect(error == ENOTRECOVERABLE, 0) && weft__anybody(mutex))
+        weft__wake_one(mutex); /* who is told so tells the next */
     return error;
 }
 
@@ -93,12 +140,12 @@ int weft__mutex_lock(struct weft__fiber *self, pthread_mutex_t *mutex, int64_t d
 {
     int error = attempt(self, mutex);
     if (__builtin_expect(error == EBUSY, 0))
-        error =
-            weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
-                                                             .attempt = attempt,
-                                                             .deadline = deadline,
-                                                             .exclusive = true,
-                                                             .unseen = released_unseen(mutex) });
+        error = weft__acquire(self, &(struct weft__acquisition){ .object = mutex,
+                                                                 .attempt = attempt,
+                                                                 .deadline = deadline,
+                                                                 .exclusive = true,
+                                                                 .unseen = released_unseen,
+                                                                 .thread_of = thread_of });
     return note(self, mutex, error);
 }
 
@@ -106,9 +153,11 @@ static inline int unlock_normal(struct weft__fiber *self, pthread_mutex_t *mutex
 {
     if (self)
         weft__held_pop(self, mutex);
-    if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED)) &&
-        weft__hand_over(mutex))
-        return 0;
+    if (weft__anybody(mutex) && !(mutex->__data.__kind & (BOUND_TO_THREAD | SHARED))) {
+        set_owner(mutex, 0); /* who is handed it puts its own thread down */
+        if (weft__hand_over(mutex))
+            return 0;
+    }
     int error = WEFT__REAL(pthread_mutex_unlock)(mutex);
     weft__release_fence();
     if (weft__anybody(mutex))
@@ -185,7 +234,7 @@ static int thrd(int error)
 
 int weft__hook_mtx_lock(struct weft__fiber *self, mtx_t *mutex)
 {
-    return thrd(weft__mutex_lock(self, (pthread_mutex_t *)(void *)mutex, INT64_MAX));
+    return thrd(weft__hook_pthread_mutex_lock(self, (pthread_mutex_t *)(void *)mutex));
 }
 
 int weft__hook_mtx_trylock(struct weft__fiber *self, mtx_t *mutex)
@@ -200,5 +249,5 @@ int weft__hook_mtx_timedlock(struct weft__fiber *self, mtx_t *mutex, const struc
 
 int weft__hook_mtx_unlock(struct weft__fiber *self, mtx_t *mutex)
 {
-    return thrd(weft__mutex_unlock(self, (pthread_mutex_t *)(void *)mutex));
+    return thrd(weft__hook_pthread_mutex_unlock(self, (pthread_mutex_t *)(void *)mutex));
 }

@@ -1,10 +1,23 @@
-/* pthread read-write locks: the real one is tried, and a release wakes readers up to a writer. */
+/*
+ * pthread read-write locks: the real one is tried, and a release wakes readers up to a writer.
+ *
+ * Fibers that wait are unknown to the lock: so it is here that readers stand behind a writer where
+ * the lock was made to prefer writers.
+ */
 #include "fiber/held.h"
 #include "hook/waiting.h"
 
-static int attempt_read(struct weft__fiber *self, void *lock)
+static bool writers_first(const pthread_rwlock_t *lock)
 {
+    return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
+}
+
+static int attempt_read(struct weft__fiber *self, void *object)
+{
+    pthread_rwlock_t *lock = object;
     (void)self;
+    if (writers_first(lock) && weft__anybody(lock) && weft__exclusive_waits(lock))
+        return EBUSY;
     return WEFT__REAL(pthread_rwlock_tryrdlock)(lock);
 }
 
@@ -12,6 +25,16 @@ static int attempt_write(struct weft__fiber *self, void *lock)
 {
     (void)self;
     return WEFT__REAL(pthread_rwlock_trywrlock)(lock);
+}
+
+static bool released_unseen(const void *lock)
+{
+    return ((const pthread_rwlock_t *)lock)->__data.__shared;
+}
+
+static int thread_of(const void *lock)
+{
+    return ((const pthread_rwlock_t *)lock)->__data.__cur_writer;
 }
 
 /* Who writes is known; readers are many. */
@@ -25,12 +48,17 @@ static int note(struct weft__fiber *self, const pthread_rwlock_t *lock, int erro
 static int acquire(struct weft__fiber *self, pthread_rwlock_t *lock, bool exclusive,
                    int64_t deadline)
 {
+    if (thread_of(lock) == self->runtime->watched.thread && weft__held_has(self, lock))
+        return EDEADLK;
     int error = weft__acquire(
         self, &(struct weft__acquisition){ .object = lock,
                                            .attempt = exclusive ? attempt_write : attempt_read,
                                            .deadline = deadline,
                                            .exclusive = exclusive,
-                                           .unseen = lock->__data.__shared });
+                                           .unseen = released_unseen,
+                                           .thread_of = thread_of });
+    if (exclusive && error == ETIMEDOUT && writers_first(lock) && weft__anybody(lock))
+        weft__wake_shared(lock); /* readers that have waited behind it */
     return exclusive ? note(self, lock, error) : error;
 }
 

@@ -84,8 +84,10 @@ static void wake_first(const sem_t *semaphore)
     struct waiting *found = NULL;
     weft__list_each(node, &queue) {
         struct waiting *waiting = weft__container_of(node, struct waiting, node);
-        if (!found && waiting->semaphore == semaphore)
+        if (waiting->semaphore == semaphore) {
             found = waiting;
+            break;
+        }
     }
     if (found) {
         take_out(found);

@@ -59,6 +59,13 @@ static struct weft__hold *already(const struct weft__fiber *self, const FILE *st
     return held && held->fiber == self ? held : NULL;
 }
 
+/* Threads hold streams within the C library's own calls. */
+static bool released_unseen(const void *stream)
+{
+    (void)stream;
+    return true;
+}
+
 static struct weft__hold *enter(struct weft__fiber *self, FILE *stream, struct weft__hold *hold,
                                 bool on_heap, bool cancellable)
 {
@@ -72,7 +79,7 @@ static struct weft__hold *enter(struct weft__fiber *self, FILE *stream, struct w
                                              .deadline = INT64_MAX,
                                              .exclusive = true,
                                              .cancellable = cancellable,
-                                             .unseen = true };
+                                             .unseen = released_unseen };
     int error = attempt(self, stream) == 0 ? 0 : weft__acquire(self, &acquisition);
     if (error) {
         weft__fail(error < 0 ? -error : error);

@@ -63,14 +63,24 @@ bool weft__waiting_leave(struct weft__waiting *waiting)
     return queued;
 }
 
-int weft__waiting_park(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
+static int wait_in_queue(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
 {
-    int result = weft__parker_wait(&waiting->parker, WEFT__WAIT_LOCK, waiting->object, deadline,
-                                   cancellable);
+    return weft__parker_wait(&waiting->parker, WEFT__WAIT_LOCK, waiting->object, deadline,
+                             cancellable);
+}
+
+/* Out of the queue after a wait: what ended it, or 0 if it was woken meanwhile. */
+static int come_out(struct weft__waiting *waiting, int result)
+{
     if (result == 0 || weft__waiting_leave(waiting))
         return result;
     weft__parker_finish(&waiting->parker, WEFT__WAIT_LOCK, waiting->object);
     return 0;
+}
+
+int weft__waiting_park(struct weft__waiting *waiting, int64_t deadline, bool cancellable)
+{
+    return come_out(waiting, wait_in_queue(waiting, deadline, cancellable));
 }
 
 /* --- waking */
@@ -132,6 +142,19 @@ void weft__wake_all(const void *object)
     wake(object, ALL);
 }
 
+bool weft__exclusive_waits(const void *object)
+{
+    struct weft__bucket *bucket = weft__bucket(object);
+    bool found = false;
+    weft__lock_enter(&bucket->lock);
+    weft__list_each(node, &bucket->waiters) {
+        const struct weft__waiting *waiting = weft__container_of(node, struct weft__waiting, node);
+        found |= waiting->object == object && waiting->exclusive;
+    }
+    weft__lock_leave(&bucket->lock);
+    return found;
+}
+
 bool weft__hand_over(const void *object)
 {
     struct weft__bucket *bucket = weft__bucket(object);
@@ -158,7 +181,7 @@ bool weft__hand_over(const void *object)
 
 struct looks {
     int64_t pause;     /* until the next look at what may change unseen */
-    int64_t long_wait; /* when to look for a deadlock; INT64_MAX: done */
+    int64_t long_wait; /* when to look for a deadlock; INT64_MAX: never */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -171,7 +194,7 @@ static int64_t wait_end(const struct weft__fiber *self, const struct weft__acqui
                         struct looks *looks)
 {
     int64_t end = earlier(wanted->deadline, looks->long_wait);
-    if (!wanted->unseen)
+    if (!wanted->unseen || !wanted->unseen(wanted->object))
         return end;
     int64_t next = weft__deadline(weft__now(self->runtime), looks->pause);
     if (looks->pause < LOOK_LAST)
@@ -179,18 +202,36 @@ static int64_t wait_end(const struct weft__fiber *self, const struct weft__acqui
     return earlier(next, end);
 }
 
-static void look_around(struct weft__fiber *self, const struct weft__acquisition *wanted,
-                        struct looks *looks)
+/* Only who holds a lock can be in a circle: of the thousands that may stand here, few look. */
+static void postpone(const struct weft__fiber *self, struct looks *looks)
 {
-    if (weft__now(self->runtime) < looks->long_wait)
-        return;
-    looks->long_wait = INT64_MAX;
-    weft__deadlock_look(self, wanted->object);
+    looks->long_wait =
+        self->held_count > 0 ? weft__deadline(weft__now(self->runtime), LONG_WAIT) : INT64_MAX;
+}
+
+/*
+ * weft__waiting_park(), with a look for a deadlock from time to time. It keeps its place in the
+ * queue for that, unless there is something to tell: a callback may wait for anything.
+ */
+static int park(struct weft__waiting *waiting, const struct weft__acquisition *wanted,
+                struct looks *looks)
+{
+    struct weft__fiber *self = waiting->parker.fiber;
+    int result;
+    for (;;) {
+        int64_t end = wait_end(self, wanted, looks);
+        result = wait_in_queue(waiting, end, wanted->cancellable);
+        if (result <= 0 || weft__now(self->runtime) < looks->long_wait || end == wanted->deadline ||
+            weft__deadlock_found(self))
+            return come_out(waiting, result);
+        postpone(self, looks);
+    }
 }
 
 static int acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
 {
-    struct looks looks = { LOOK_FIRST, weft__deadline(weft__now(self->runtime), LONG_WAIT) };
+    struct looks looks = { .pause = LOOK_FIRST };
+    postpone(self, &looks);
     for (bool starved = false;; starved = true) {
         struct weft__waiting waiting;
         weft__waiting_init(&waiting, self, wanted->object, wanted->exclusive);
@@ -202,8 +243,7 @@ static int acquire(struct weft__fiber *self, const struct weft__acquisition *wan
                 weft__parker_finish(&waiting.parker, WEFT__WAIT_LOCK, wanted->object);
             return error;
         }
-        int64_t end = wait_end(self, wanted, &looks);
-        int result = weft__waiting_park(&waiting, end, wanted->cancellable);
+        int result = park(&waiting, wanted, &looks);
         if (waiting.granted)
             return 0;
         if (result != 0 && (error = wanted->attempt(self, wanted->object)) != EBUSY)
@@ -213,14 +253,20 @@ static int acquire(struct weft__fiber *self, const struct weft__acquisition *wan
         if (result > 0 && weft__now(self->runtime) >= wanted->deadline)
             return ETIMEDOUT;
         if (result > 0)
-            look_around(self, wanted, &looks);
+            weft__deadlock_tell(self);
     }
 }
 
 int weft__acquire(struct weft__fiber *self, const struct weft__acquisition *wanted)
 {
+    const struct weft__wanted note = { wanted->thread_of, wanted->deadline != INT64_MAX };
+    const struct weft__wanted *outer = self->wanted; /* a report's callback may wait, too */
+    uint8_t outer_wait = self->lock_wait;
+    self->wanted = &note;
+    self->lock_wait = WEFT__LOCK_WANTED;
     int error = acquire(self, wanted);
-    self->deadlocked = false;
+    self->wanted = outer;
+    self->lock_wait = outer_wait;
     return error;
 }
 

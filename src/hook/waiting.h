@@ -24,6 +24,7 @@ struct weft__bucket {
     _Atomic uint32_t count; /* waiters, of all objects that share the bucket */
     struct weft__list waiters;
     struct weft__list owned; /* mutexes whose owner must be known; see owner.c */
+    void *spare;             /* a record for the next of those */
 } __attribute__((aligned(64)));
 
 enum {
@@ -94,6 +95,9 @@ void weft__wake_shared(const void *object);
 /** Wake all waiters of an object. */
 void weft__wake_all(const void *object);
 
+/** Whether a fiber waits that wants the object for itself. */
+bool weft__exclusive_waits(const void *object);
+
 /** Hand the object to its first waiter if that one has starved, without releasing it. */
 bool weft__hand_over(const void *object);
 
@@ -106,7 +110,9 @@ struct weft__acquisition {
     int64_t deadline; /* on the runtime's clock; INT64_MAX: none */
     bool exclusive;
     bool cancellable;
-    bool unseen; /* may be released where no hook sees it: look again from time to time */
+    /* Whether it may be released where no hook sees it: then it is looked at from time to time. */
+    bool (*unseen)(const void *object);
+    int (*thread_of)(const void *object); /* that has it; see held.h */
 };
 
 /**

@@ -338,6 +338,62 @@ static void exceptions()
     weft_scope_wait(&scope);
 }
 
+/* A thread that lives until a fiber of this loop lets it end: joining must not hold the loop. */
+static void threads()
+{
+    weft_scope scope{};
+    std::atomic<bool> may_end{ false };
+    bool joined = false;
+    std::thread thread([&] {
+        while (!may_end)
+            std::this_thread::sleep_for(1ms);
+    });
+    std::function<void()> joins = [&] {
+        thread.join();
+        joined = true;
+    };
+    weft_task *task = go(&scope, &joins);
+    bool parked = !joined;
+    may_end = true;
+    join(task);
+    weft_scope_wait(&scope);
+    ok(parked && joined, "std::thread::join() parks until the thread has ended");
+}
+
+/* Two at once, each by std::lock(), from either end: nobody is left behind. */
+static void locked_together()
+{
+    std::timed_mutex one;
+    std::recursive_timed_mutex two;
+    weft_scope scope{};
+    int done = 0;
+    std::function<void()> forth = [&] {
+        for (int i = 0; i < 20; i++) {
+            std::lock(one, two);
+            weft_yield();
+            two.lock(); /* it is recursive */
+            two.unlock();
+            done++;
+            one.unlock();
+            two.unlock();
+        }
+    };
+    std::function<void()> back = [&] {
+        for (int i = 0; i < 20; i++) {
+            std::lock(two, one);
+            weft_yield();
+            done++;
+            two.unlock();
+            one.unlock();
+        }
+    };
+    std::vector<weft_task *> tasks = { go(&scope, &forth), go(&scope, &back), go(&scope, &forth) };
+    for (weft_task *task : tasks)
+        join(task);
+    weft_scope_wait(&scope);
+    ok(done == 60, "std::lock() of two, from either end");
+}
+
 static int root(void *)
 {
     mutexes();
@@ -345,6 +401,8 @@ static int root(void *)
     futures();
     statics();
     exceptions();
+    threads();
+    locked_together();
     return 0;
 }
 

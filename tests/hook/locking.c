@@ -271,6 +271,14 @@ static long read_lock(int unused)
     return error ? error : pthread_rwlock_unlock(&rwlock);
 }
 
+static long read_lock_soon(int unused)
+{
+    (void)unused;
+    struct timespec limit = soon(CLOCK_MONOTONIC);
+    int error = pthread_rwlock_clockrdlock(&rwlock, CLOCK_MONOTONIC, &limit);
+    return error ? error : pthread_rwlock_unlock(&rwlock);
+}
+
 static long write_lock(int unused)
 {
     (void)unused;
@@ -299,13 +307,95 @@ FIBER(rwlock_excludes)
         tasks[i] = trial_start(&scope, &readers[i]);
         must(!readers[i].ended, "a reader waits");
     }
-    limit = soon(CLOCK_MONOTONIC);
-    is_int(pthread_rwlock_clockrdlock(&rwlock, CLOCK_MONOTONIC, &limit), ETIMEDOUT,
-           "clockrdlock gives up");
+    is_int(from_fiber(&scope, read_lock_soon), ETIMEDOUT, "clockrdlock gives up");
     pthread_rwlock_unlock(&rwlock);
     for (int i = 0; i < 5; i++)
         trial_join(tasks[i]);
     ok(true, "five readers get in once the writer is gone");
+    return 0;
+}
+
+FIBER(writer_again)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    struct timespec limit = soon(CLOCK_REALTIME);
+    must(pthread_rwlock_wrlock(&rwlock) == 0, "a writer");
+    is_int(pthread_rwlock_wrlock(&rwlock), EDEADLK, "who writes can't ask to write");
+    is_int(pthread_rwlock_rdlock(&rwlock), EDEADLK, "nor to read");
+    is_int(pthread_rwlock_timedwrlock(&rwlock, &limit), EDEADLK, "timedwrlock");
+    is_int(pthread_rwlock_timedrdlock(&rwlock, &limit), EDEADLK, "timedrdlock");
+    is_int(pthread_rwlock_trywrlock(&rwlock), EBUSY, "but to try is allowed");
+    is_int(pthread_rwlock_tryrdlock(&rwlock), EBUSY, "both ways");
+    struct trial trial = { .call = write_lock };
+    struct weft_task *task = trial_start(&scope, &trial);
+    must(!trial.ended, "another fiber of the thread waits");
+    must(pthread_rwlock_unlock(&rwlock) == 0, "unlocked");
+    trial_join(task);
+    is_int(trial.result, 0, "and gets it");
+    must(pthread_rwlock_rdlock(&rwlock) == 0, "a reader");
+    is_int(pthread_rwlock_rdlock(&rwlock), 0, "who reads may read again");
+    must(pthread_rwlock_unlock(&rwlock) == 0, "unlocked once");
+    is_int(pthread_rwlock_trywrlock(&rwlock), EBUSY, "which is once less");
+    must(pthread_rwlock_unlock(&rwlock) == 0, "unlocked twice");
+    return 0;
+}
+
+/* Who asked for writers to come first is not starved by readers who come later. */
+static pthread_rwlock_t fair;
+static _Atomic bool written;
+
+static long write_fair(int unused)
+{
+    (void)unused;
+    int error = pthread_rwlock_wrlock(&fair);
+    written = true;
+    return error ? error : pthread_rwlock_unlock(&fair);
+}
+
+static long read_fair(int unused)
+{
+    (void)unused;
+    int error = pthread_rwlock_rdlock(&fair);
+    return error ? error : pthread_rwlock_unlock(&fair);
+}
+
+static long write_fair_soon(int unused)
+{
+    (void)unused;
+    struct timespec limit = soon(CLOCK_REALTIME);
+    return pthread_rwlock_timedwrlock(&fair, &limit);
+}
+
+FIBER(writers_first)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    must(pthread_rwlock_init(&fair, &attributes) == 0, "a lock");
+    must(pthread_rwlock_rdlock(&fair) == 0, "a reader");
+    struct trial writer = { .call = write_fair };
+    struct trial reader = { .call = read_fair };
+    struct weft_task *writes = trial_start(&scope, &writer);
+    struct weft_task *reads = trial_start(&scope, &reader);
+    ok(!writer.ended && !reader.ended, "a reader that comes after a writer waits behind it");
+    must(pthread_rwlock_unlock(&fair) == 0, "unlocked");
+    trial_join(reads);
+    ok(written && reader.result == 0, "and gets in once that has written");
+    trial_join(writes);
+
+    must(pthread_rwlock_rdlock(&fair) == 0, "a reader");
+    writer = (struct trial){ .call = write_fair_soon };
+    reader = (struct trial){ .call = read_fair };
+    writes = trial_start(&scope, &writer);
+    reads = trial_start(&scope, &reader);
+    must(!reader.ended, "it waits behind a writer that has little time");
+    trial_join(writes);
+    is_int(writer.result, ETIMEDOUT, "which gives up");
+    trial_join(reads);
+    is_int(reader.result, 0, "and keeps nobody out any more");
+    must(pthread_rwlock_unlock(&fair) == 0, "unlocked");
+    pthread_rwlock_destroy(&fair);
     return 0;
 }
 
@@ -458,11 +548,72 @@ FIBER(thread_lets_go)
     return 0;
 }
 
+/*
+ * A thread takes the mutex before a fiber that was woken for it, and lets it go in a wait that no
+ * hook sees: the fiber must not rely on who had the mutex when it began to wait.
+ */
+static _Atomic int stage;
+
+static void reach(int next)
+{
+    atomic_store(&stage, next);
+}
+
+static void await_stage(int wanted)
+{
+    while (atomic_load(&stage) < wanted)
+        syscall(SYS_sched_yield);
+}
+
+static void *come_between(void *unused)
+{
+    (void)unused;
+    reach(1);
+    pthread_mutex_lock(&mutex);
+    reach(2);
+    await_stage(3);
+    while (turn != 6)
+        pthread_cond_wait(&condition, &mutex);
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static long tell_thread(int unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&mutex);
+    turn = 6;
+    pthread_cond_signal(&condition);
+    return pthread_mutex_unlock(&mutex);
+}
+
+FIBER(thread_comes_between)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    reach(0);
+    pthread_mutex_lock(&mutex);
+    pthread_create(&thread, NULL, come_between, NULL);
+    await_stage(1);
+    struct trial trial = { .call = tell_thread };
+    struct weft_task *task = trial_start(&scope, &trial);
+    must(!trial.ended, "a fiber waits");
+    pthread_mutex_unlock(&mutex);
+    await_stage(2); /* the fiber has been woken, but has not run */
+    weft_yield();
+    must(!trial.ended, "it came too late");
+    reach(3);
+    trial_join(task);
+    is_int(trial.result, 0, "a fiber gets a mutex that a thread took before it, and has let go");
+    return pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     in_runtime(mutex_excludes);
     in_runtime(mutex_starves_nobody);
     in_runtime(rwlock_excludes);
+    in_runtime(writer_again);
+    in_runtime(writers_first);
     in_runtime(semaphore_counts);
     if (UNDER_TSAN)
         return done_testing();
@@ -472,5 +623,6 @@ int main(void)
     in_runtime(condition_is_cut_short_once);
     in_runtime(c11);
     in_runtime(thread_lets_go);
+    in_runtime(thread_comes_between);
     return done_testing();
 }
