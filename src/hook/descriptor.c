@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "hook/children.h"
 #include "hook/files.h"
@@ -33,6 +34,18 @@ static enum weft__fd_kind socket_kind(int domain, int type, int protocol)
     return WEFT__FD_SOCKET;
 }
 
+/* null, zero, full, random, urandom: nobody waits for them, and they are read whole. */
+static bool is_memory(const struct stat *status)
+{
+    enum {
+        MEMORY_DEVICES = 1 /* Documentation/admin-guide/devices.txt of Linux */
+    };
+    if (!S_ISCHR(status->st_mode) || major(status->st_rdev) != MEMORY_DEVICES)
+        return false;
+    unsigned number = minor(status->st_rdev);
+    return number == 3 || number == 5 || (number >= 7 && number <= 9);
+}
+
 static enum weft__fd_kind find_kind(int fd)
 {
     int type = 0, domain = 0, protocol = 0;
@@ -44,7 +57,8 @@ static enum weft__fd_kind find_kind(int fd)
     struct stat status;
     if (fstat(fd, &status) < 0)
         return WEFT__FD_UNKNOWN;
-    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) ||
+        is_memory(&status))
         return WEFT__FD_FILE;
     return WEFT__FD_NOWAIT; /* until a call says that it does not work */
 }

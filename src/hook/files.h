@@ -19,4 +19,7 @@ int weft__lock_range(struct weft__fiber *self, int fd, int command, void *argume
 long weft__file_read(int fd, const struct iovec *parts, int count, off_t offset, int flags);
 long weft__file_write(int fd, const struct iovec *parts, int count, off_t offset, int flags);
 
+/** The rest of a read that ended early: until all is there, the end or an error. The count. */
+long weft__file_read_on(int fd, struct weft__parts *rest, off_t offset, int flags);
+
 #endif

@@ -88,9 +88,7 @@ static long read_file(int fd, const struct iovec *parts, int count)
     if (moved < 0)
         return weft__file_read(fd, parts, count, -1, 0);
     weft__parts_advance(&rest, (size_t)moved);
-    struct iovec window[WEFT__WINDOW];
-    long more = weft__file_read(fd, window, (int)weft__parts_window(&rest, window), -1, 0);
-    return more > 0 ? moved + more : moved;
+    return moved + weft__file_read_on(fd, &rest, -1, 0);
 }
 
 static long read_nowait(struct weft__fiber *self, int fd, const struct iovec *parts, int count)

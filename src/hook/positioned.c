@@ -27,7 +27,27 @@ static long move_elsewhere(long number, int fd, const struct iovec *parts, size_
     return weft__offload_raw(number, fd, (long)parts, (long)count, offset, 0, flags);
 }
 
-/* A read that ends early may have come to what is not in the cache, or to the end. */
+long weft__file_read_on(int fd, struct weft__parts *rest, off_t offset, int flags)
+{
+    size_t whole = rest->left;
+    while (rest->left > 0) {
+        struct iovec window[WEFT__WINDOW];
+        size_t filled = weft__parts_window(rest, window);
+        off_t at = offset >= 0 ? offset + (off_t)(whole - rest->left) : offset;
+        long more = move(SYS_preadv2, fd, window, filled, at, flags | RWF_NOWAIT);
+        if (more == -EAGAIN)
+            more = move_elsewhere(SYS_preadv2, fd, window, filled, at, flags);
+        if (more <= 0)
+            break;
+        weft__parts_advance(rest, (size_t)more);
+    }
+    return (long)(whole - rest->left);
+}
+
+/*
+ * A read that ends early may have come to what is not in the cache, to the end, or to where another
+ * thread wanted the processor: devices of memory then stop when they must not wait.
+ */
 long weft__file_read(int fd, const struct iovec *parts, int count, off_t offset, int flags)
 {
     long moved = move(SYS_preadv2, fd, parts, (size_t)count, offset, flags | RWF_NOWAIT);
@@ -41,14 +61,7 @@ long weft__file_read(int fd, const struct iovec *parts, int count, off_t offset,
     if (moved < 0 || !weft__parts_init(&rest, parts, (size_t)count) || rest.left <= (size_t)moved)
         return moved;
     weft__parts_advance(&rest, (size_t)moved);
-    struct iovec window[WEFT__WINDOW];
-    size_t filled = weft__parts_window(&rest, window);
-    if (offset >= 0)
-        offset += moved;
-    long more = move(SYS_preadv2, fd, window, filled, offset, flags | RWF_NOWAIT);
-    if (more == -EAGAIN)
-        more = move_elsewhere(SYS_preadv2, fd, window, filled, offset, flags);
-    return more > 0 ? moved + more : moved;
+    return moved + weft__file_read_on(fd, &rest, offset >= 0 ? offset + moved : offset, flags);
 }
 
 /* Not every file system can say whether a write would wait; those that can't, have it done here. */

@@ -22,7 +22,7 @@ enum weft__fd_kind {
     WEFT__FD_SOCKET,  /* any other socket: MSG_DONTWAIT works */
     WEFT__FD_NOWAIT,  /* RWF_NOWAIT works: pipes, eventfd, timerfd */
     WEFT__FD_SLOW,    /* pollable without RWF_NOWAIT: ttys, FIFOs, inotify, signalfd */
-    WEFT__FD_FILE,    /* not pollable: regular files, directories */
+    WEFT__FD_FILE,    /* not pollable: regular files, directories; /dev/zero and its kin */
 };
 
 enum {

@@ -1,4 +1,8 @@
 /* Every call that reads, on everything that can be read, in every way a wait ends. */
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
 #include "channels.h"
 
 static long call_read(int fd)
@@ -273,6 +277,45 @@ FIBER(mode_changes)
     return 0;
 }
 
+static atomic_bool competing;
+
+static void *compete(void *unused)
+{
+    (void)unused;
+    while (competing)
+        ;
+    return NULL;
+}
+
+/* A device of memory gives all that is asked for, also when another thread wants the processor. */
+FIBER(whole_reads)
+{
+    enum {
+        SIZE = 4 << 20,
+        READS = 100
+    };
+    cpu_set_t before, one;
+    pthread_t competitor;
+    char *buffer = malloc(SIZE);
+    sched_getaffinity(0, sizeof before, &before);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    competing = true;
+    must(buffer && pthread_create(&competitor, NULL, compete, NULL) == 0, "a competitor");
+    int fd = open("/dev/zero", O_RDONLY);
+    int whole = 0;
+    for (int i = 0; i < READS; i++)
+        whole += read(fd, buffer, SIZE) == SIZE;
+    is_int(whole, READS, "/dev/zero is never read in part");
+    close(fd);
+    competing = false;
+    pthread_join(competitor, NULL);
+    sched_setaffinity(0, sizeof before, &before);
+    free(buffer);
+    return 0;
+}
+
 int main(void)
 {
     for (size_t c = 0; c < COUNT(channels); c++) {
@@ -286,5 +329,6 @@ int main(void)
     }
     in_runtime(short_reads);
     in_runtime(mode_changes);
+    in_runtime(whole_reads);
     return done_testing();
 }
