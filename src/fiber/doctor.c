@@ -145,6 +145,17 @@ static uint64_t key_of(const void *call, const void *caller)
     return key ^ key >> 32 ? key ^ key >> 32 : 1;
 }
 
+static void tell(struct weft__doctor_entry *entry, const void *call, const void *caller)
+{
+    if (caller) {
+        tell_call(call, entry->call, sizeof entry->call);
+        tell_caller(caller, entry->from, sizeof entry->from);
+    } else {
+        snprintf(entry->call, sizeof entry->call, "?");
+        snprintf(entry->from, sizeof entry->from, "a stack with too little room to walk it");
+    }
+}
+
 static void count(const void *call, const void *caller, int64_t took)
 {
     weft__lock_enter(&lock);
@@ -154,10 +165,8 @@ static void count(const void *call, const void *caller, int64_t took)
         weft__lock_leave(&lock);
         return;
     }
-    if (!entry->count++) {
-        tell_call(call, entry->call, sizeof entry->call);
-        tell_caller(caller, entry->from, sizeof entry->from);
-    }
+    if (entry->count++ == 0)
+        tell(entry, call, caller);
     entry->total += took;
     if (took > entry->longest)
         entry->longest = took;
@@ -168,16 +177,19 @@ void weft__doctor_parked(const struct weft__fiber *self, int64_t took)
 {
     void *frames[FRAMES];
     int saved = errno;
-    char here;
-    int depth =
-        &here - (const char *)self->stack.low > WEFT__UNWIND_ROOM ? backtrace(frames, FRAMES) : 0;
-    int outside = 0;
+    const char *here = __builtin_frame_address(0);
+    bool has_room = here - (const char *)self->stack.low > WEFT__UNWIND_ROOM;
+    int depth = has_room ? backtrace(frames, FRAMES) : 0;
+    int first = 0; /* of ours: a sanitizer's backtrace() tells of itself before */
+    while (first < depth && !weft__doctor_ours(frames[first]))
+        first++;
+    int outside = first;
     while (outside < depth && weft__doctor_ours(frames[outside]))
         outside++;
     /* Fibers of Weft's own have no caller outside of it: they are not the program's. */
-    if (outside > 0 && outside < depth && base_of(frames[outside]))
+    if (outside > first && outside < depth && base_of(frames[outside]))
         count(frames[outside - 1], frames[outside], took);
-    else if (outside == 0)
+    else if (depth == 0)
         count(NULL, NULL, took);
     errno = saved;
 }

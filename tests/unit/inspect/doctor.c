@@ -78,9 +78,10 @@ int main(void)
     must(fd >= 0, "a file for the record");
     close(fd);
     setenv("WEFT_DOCTOR", record, 1);
-    ok(weft_run(nap, NULL) == 0, "a run");
+    struct weft_options options = { .stack_size = 256 * 1024 }; /* room to walk the stack */
+    ok(weft_run_with(&options, nap, NULL) == 0, "a run");
     test_report();
-    ok(weft_run(nap, NULL) == 0, "another, recorded in the same file");
+    ok(weft_run_with(&options, nap, NULL) == 0, "another, recorded in the same file");
     char *text = print();
     ok(text && strstr(text, "         6  "), "six naps");
     free(text);
