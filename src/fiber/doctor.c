@@ -19,15 +19,13 @@
 #include "fiber/fiber.h"
 #include "fiber/watchdog.h"
 
-/* Of libgcc: the start of the function around an address, static ones included. */
-extern void *_Unwind_FindEnclosingFunction(void *address);
-
 enum {
     FRAMES = 24
 };
 
 struct weft__doctor_table *weft__doctor;
 static struct weft__lock lock;
+static const void *ours, *program; /* where the objects begin; set with the record */
 
 static int refuse(const char *path, const char *why)
 {
@@ -47,11 +45,8 @@ static struct weft__doctor_table *map_empty(int fd)
     return map == MAP_FAILED ? NULL : map;
 }
 
-int weft__doctor_begin(int64_t threshold)
+static int begin(const char *path, int64_t threshold)
 {
-    const char *path = getenv("WEFT_DOCTOR");
-    if (weft__doctor || !path || !*path)
-        return 0;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return refuse(path, strerror(errno));
@@ -63,6 +58,8 @@ int weft__doctor_begin(int64_t threshold)
         return error ? refuse(path, strerror(error)) : 0;
     table->threshold = threshold;
     table->process = (int32_t)getpid();
+    program = weft__symbol_object((const void *)getauxval(AT_PHDR));
+    ours = weft__symbol_object((const void *)(uintptr_t)weft__doctor_begin);
     void *frame[1];
     backtrace(frame, 1); /* its first call loads the unwinder, which takes a deep stack */
     weft__doctor_scan(table);
@@ -71,10 +68,15 @@ int weft__doctor_begin(int64_t threshold)
     return 0;
 }
 
-static const void *base_of(const void *address)
+int weft__doctor_begin(int64_t threshold)
 {
-    Dl_info info;
-    return dladdr(address, &info) ? info.dli_fbase : NULL;
+    const char *path = getenv("WEFT_DOCTOR");
+    if (!path || !*path)
+        return 0;
+    weft__lock_enter(&lock); /* loops of several threads may begin at once */
+    int result = weft__doctor ? 0 : begin(path, threshold);
+    weft__lock_leave(&lock);
+    return result;
 }
 
 /* In a program that is linked with the archive, names alone tell ours from its own. */
@@ -87,12 +89,7 @@ static bool is_ours_by_name(const void *address)
 
 bool weft__doctor_ours(const void *address)
 {
-    static const void *ours, *program;
-    if (!ours) {
-        program = base_of((const void *)getauxval(AT_PHDR));
-        ours = base_of((const void *)(uintptr_t)weft__doctor_ours);
-    }
-    return base_of(address) == ours && (ours != program || is_ours_by_name(address));
+    return weft__symbol_object(address) == ours && (ours != program || is_ours_by_name(address));
 }
 
 /* "function of libname.so" */
@@ -132,16 +129,11 @@ static struct weft__doctor_entry *entry_of(uint64_t key)
     return NULL;
 }
 
-static const void *function_of(const void *address)
-{
-    return address ? _Unwind_FindEnclosingFunction((char *)(uintptr_t)address - 1) : NULL;
-}
-
 /* One for each pair of functions: where in them the calls stand does not matter. */
 static uint64_t key_of(const void *call, const void *caller)
 {
-    uint64_t key = (uint64_t)(uintptr_t)function_of(call) * UINT64_C(0x9e3779b97f4a7c15);
-    key = (key ^ key >> 32 ^ (uintptr_t)function_of(caller)) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t key = (uint64_t)(uintptr_t)weft__symbol_start(call) * UINT64_C(0x9e3779b97f4a7c15);
+    key = (key ^ key >> 32 ^ (uintptr_t)weft__symbol_start(caller)) * UINT64_C(0x9e3779b97f4a7c15);
     return key ^ key >> 32 ? key ^ key >> 32 : 1;
 }
 
@@ -187,7 +179,7 @@ void weft__doctor_parked(const struct weft__fiber *self, int64_t took)
     while (outside < depth && weft__doctor_ours(frames[outside]))
         outside++;
     /* Fibers of Weft's own have no caller outside of it: they are not the program's. */
-    if (outside > first && outside < depth && base_of(frames[outside]))
+    if (outside > first && outside < depth && weft__symbol_object(frames[outside]))
         count(frames[outside - 1], frames[outside], took);
     else if (depth == 0)
         count(NULL, NULL, took);

@@ -123,6 +123,10 @@ static void print_held(FILE *stream, struct weft__doctor_table *table, uint64_t 
     for (size_t i = 0; i < WEFT_STALLS_MAX; i++)
         if (table->held[i].count && table->held[i].how <= WEFT__HELD_PAST)
             times[table->held[i].how] += table->held[i].count;
+    if (table->threshold == WEFT_FOREVER) {
+        fputs("\nheld the thread: not watched\n", stream);
+        return;
+    }
     fprintf(stream, "\nheld the thread for %" PRId64 " ms or longer: %" PRIu64 " times\n",
             table->threshold / WEFT_MILLISECOND,
             times[WEFT__HELD_COMPUTING] + times[WEFT__HELD_BY_HOOK] + times[WEFT__HELD_PAST]);
@@ -157,7 +161,7 @@ static void print_objects(FILE *stream, const struct weft__doctor_table *table)
         fprintf(stream, "  and perhaps %" PRIu32 " others\n", table->objects_left_out);
 }
 
-static void print_verdict(FILE *stream, const uint64_t *times)
+static void print_verdict(FILE *stream, bool watched, const uint64_t *times)
 {
     fputs("\nverdict: ", stream);
     if (times[WEFT__HELD_PAST])
@@ -172,8 +176,10 @@ static void print_verdict(FILE *stream, const uint64_t *times)
     else if (times[WEFT__HELD_COMPUTING])
         fputs("whatever waited was parked; what computes for long belongs in weft_offload()\n",
               stream);
-    else
+    else if (watched)
         fputs("whatever waited was parked, and nothing held the thread\n", stream);
+    else
+        fputs("none, since nobody watched who held the thread\n", stream);
 }
 
 int weft_doctor_print(const char *path, FILE *stream)
@@ -186,7 +192,7 @@ int weft_doctor_print(const char *path, FILE *stream)
     print_parked(target, table);
     print_held(target, table, times);
     print_objects(target, table);
-    print_verdict(target, times);
+    print_verdict(target, table->threshold != WEFT_FOREVER, times);
     free(table);
     return ferror(target) ? -1 : 0;
 }

@@ -17,9 +17,6 @@
 #include "fiber/fiber.h"
 #include "fiber/watchdog.h"
 
-/* Of libgcc: the start of the function around an address, static ones included. */
-extern void *_Unwind_FindEnclosingFunction(void *address);
-
 enum {
     PLACES = WEFT_STALLS_MAX,
     LEVELS = 8,
@@ -39,12 +36,6 @@ static struct weft__place places[PLACES];
 static size_t known;
 static struct weft__lock lock;
 
-static const void *base_of(const void *address)
-{
-    Dl_info info;
-    return dladdr(address, &info) ? info.dli_fbase : NULL;
-}
-
 /*
  * Of a library that everybody uses: what is called there does not tell places apart. A sanitizer
  * stands before the C library in most calls, but not in all.
@@ -53,17 +44,12 @@ static bool is_common(const void *address)
 {
     static const void *library, *before_it;
     if (!library) {
-        before_it = base_of((const void *)(uintptr_t)snprintf);
-        library = base_of((const void *)(uintptr_t)gnu_get_libc_version);
+        before_it = weft__symbol_object((const void *)(uintptr_t)snprintf);
+        library = weft__symbol_object((const void *)(uintptr_t)gnu_get_libc_version);
     }
-    const void *base = base_of(address);
+    const void *base = weft__symbol_object(address);
     return !base || base == library || base == before_it ||
            (uintptr_t)base == getauxval(AT_SYSINFO_EHDR);
-}
-
-static const void *function_of(const void *address)
-{
-    return _Unwind_FindEnclosingFunction((char *)(uintptr_t)address - 1);
 }
 
 static uint64_t mix(uint64_t key, uint64_t value)
@@ -81,10 +67,11 @@ static uint64_t key_of(const struct weft__holder *holder, const struct weft__nat
     /* A search of a stack may find what earlier calls have left there: only the call's own caller
      * is certain. */
     if (native->blocked)
-        return inner < native->count ? mix(key, (uintptr_t)function_of(native->frames[inner]))
-                                     : key;
+        return inner < native->count
+                   ? mix(key, (uintptr_t)weft__symbol_start(native->frames[inner]))
+                   : key;
     for (int i = native->count - 1, level = 0; i >= inner && level < LEVELS; i--, level++)
-        key = mix(key, (uintptr_t)function_of(native->frames[i]));
+        key = mix(key, (uintptr_t)weft__symbol_start(native->frames[i]));
     return key;
 }
 

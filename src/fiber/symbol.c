@@ -17,6 +17,9 @@
 #include "fiber/fiber.h"
 #include "fiber/watchdog.h"
 
+/* Of libgcc: the start of the function around an address, static ones included. */
+extern void *_Unwind_FindEnclosingFunction(void *address);
+
 enum {
     REMEMBERED = 256,
     NAME_MOST = 64
@@ -170,6 +173,17 @@ void weft__symbol_function(const void *address, char *text, size_t size)
         snprintf(text, size, "%s", answer.name);
     else
         weft__symbol(address, text, size);
+}
+
+const void *weft__symbol_object(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) ? info.dli_fbase : NULL;
+}
+
+const void *weft__symbol_start(const void *address)
+{
+    return address ? _Unwind_FindEnclosingFunction((char *)(uintptr_t)address - 1) : NULL;
 }
 
 void weft__symbol_reset(void)

@@ -121,6 +121,12 @@ void weft__stall_reset(void);
  */
 void weft__symbol(const void *address, char *text, size_t size);
 
+/** Where the object around an address begins; NULL: none is loaded there. */
+const void *weft__symbol_object(const void *address);
+
+/** Where the function begins that a call returns to at an address, static ones included. */
+const void *weft__symbol_start(const void *address);
+
 /** In the child of a fork. */
 void weft__symbol_reset(void);
 

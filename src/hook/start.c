@@ -48,7 +48,10 @@ static void forget_preload(void)
 static int run_program(void *unused)
 {
     (void)unused;
-    unsetenv("WEFT_DOCTOR");
+    if (getenv("WEFT_DOCTOR")) { /* it and the threshold are for this process alone */
+        unsetenv("WEFT_DOCTOR");
+        unsetenv("WEFT_WATCHDOG");
+    }
     status = program(argument_count, argument_values, environ);
     if (!weft__current)
         exit(status); /* the child of a fork: no loop to go back to */

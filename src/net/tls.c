@@ -179,12 +179,13 @@ int weft__tls_handshake(struct weft__tls *tls)
     return -1;
 }
 
-ssize_t weft__tls_read(struct weft__tls *tls, void *buffer, size_t size)
+static ssize_t take(struct weft__tls *tls, int (*how)(SSL *, void *, size_t, size_t *),
+                    void *buffer, size_t size)
 {
     size_t got = 0;
     int saved = errno;
     before(tls);
-    int result = SSL_read_ex(tls->ssl, buffer, size, &got);
+    int result = how(tls->ssl, buffer, size, &got);
     if (result == 1) {
         errno = saved;
         return (ssize_t)got;
@@ -192,17 +193,14 @@ ssize_t weft__tls_read(struct weft__tls *tls, void *buffer, size_t size)
     return failure(tls, result, errno);
 }
 
+ssize_t weft__tls_read(struct weft__tls *tls, void *buffer, size_t size)
+{
+    return take(tls, SSL_read_ex, buffer, size);
+}
+
 ssize_t weft__tls_peek(struct weft__tls *tls, void *buffer, size_t size)
 {
-    size_t got = 0;
-    int saved = errno;
-    before(tls);
-    int result = SSL_peek_ex(tls->ssl, buffer, size, &got);
-    if (result == 1) {
-        errno = saved;
-        return (ssize_t)got;
-    }
-    return failure(tls, result, errno);
+    return take(tls, SSL_peek_ex, buffer, size);
 }
 
 ssize_t weft__tls_write(struct weft__tls *tls, const void *data, size_t length)

@@ -45,6 +45,11 @@ def quiet_tests(weft, guest):
     has(got.stderr, r'^held the thread for 10000 ms or longer: 0 times$', 'a threshold of one\'s own')
     has(got.stderr, r'^verdict: whatever waited was parked, and nothing held the thread$',
         'a good program gets a good verdict')
+    got = run(weft, 'doctor', '--threshold', 'off', guest)
+    has(got.stderr, r'^held the thread: not watched$', 'no threshold')
+    has(got.stderr, r'^verdict: none, ', 'is no verdict')
+    got = run(weft, 'doctor', '/bin/true')
+    ok('system calls of their own' not in got.stderr, 'the C library is not accused', got.stderr)
     got = run(weft, 'doctor', guest, 'nap', WEFT_HOOKS='-time')
     has(got.stderr, r'^parked: 0 times', 'hooks that are off park nothing')
     has(got.stderr, r'past the hooks +clock_nanosleep', 'and what they let through is told')

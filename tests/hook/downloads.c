@@ -1,9 +1,7 @@
 /*
  * 1,000 downloads by plain libcurl, its easy interface, at once on one thread; over HTTP and HTTPS.
  */
-#include <curl/curl.h>
-
-#include "crowd.h"
+#include "served.h"
 
 enum {
     DOWNLOADS = 1000,
@@ -14,33 +12,17 @@ static const char *base, *authority;
 static int begun, good, most_threads;
 static char first_failure[256];
 
-/* Compares as it comes: the file's bytes are those of a generator. */
-struct expected {
-    uint32_t state;
-    size_t left;
-    bool differs;
-};
-
 static size_t compare(char *data, size_t one, size_t size, void *context)
 {
-    struct expected *expected = context;
     while (begun < DOWNLOADS) /* nobody is done before all have begun */
         usleep(1000);
-    for (size_t i = 0; i < size * one; i++) {
-        expected->state = expected->state * 1664525u + 1013904223u;
-        if (expected->left == 0 || (unsigned char)data[i] != expected->state >> 24)
-            expected->differs = true;
-        else
-            expected->left--;
-    }
-    return size * one;
+    return served_compare(data, one, size, context);
 }
 
 static int download(void *argument)
 {
     unsigned number = *(unsigned *)argument % FILES;
-    struct expected expected = { number * 2654435761u + 12345u, 1 + (size_t)number * number * 20,
-                                 false };
+    struct served expected = served_file(number);
     char url[128], problem[CURL_ERROR_SIZE] = "";
     snprintf(url, sizeof url, "%s/%u", base, number);
     CURL *curl = curl_easy_init();
@@ -56,7 +38,7 @@ static int download(void *argument)
     crowd_leave();
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_OK && status == 200 && expected.left == 0 && !expected.differs)
+    if (code == CURLE_OK && status == 200 && served_whole(&expected))
         good++;
     else if (!first_failure[0])
         snprintf(first_failure, sizeof first_failure, "%s: %d %s, status %ld, %zu bytes missing%s",

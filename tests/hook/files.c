@@ -423,11 +423,40 @@ FIBER(sends)
     return 0;
 }
 
+/* Every other page has left the cache: what comes from there and from the disk is one read. */
+FIBER(whole_reads)
+{
+    enum {
+        PAGE = 4096,
+        PAGES = 256
+    };
+    static char text[PAGES * PAGE], got[PAGES * PAGE];
+    int fd = open(path_of("pages"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 31 + i / PAGE);
+    must(write(fd, text, sizeof text) == sizeof text && fsync(fd) == 0, "a file on the disk");
+    int whole = 0;
+    for (int round = 0; round < 20; round++) {
+        for (off_t page = round % 2; page < PAGES; page += 2)
+            posix_fadvise(fd, page * PAGE, PAGE, POSIX_FADV_DONTNEED);
+        memset(got, 0, sizeof got);
+        lseek(fd, 0, SEEK_SET);
+        long moved = round % 4 < 2 ? read(fd, got, sizeof got) : pread(fd, got, sizeof got, 0);
+        whole += moved == sizeof got && memcmp(got, text, sizeof got) == 0;
+    }
+    is_int(whole, 20, "a file that is half in the cache is read whole");
+    is_int(pread(fd, got, sizeof got, sizeof got - 100), 100, "but for its end");
+    close(fd);
+    unlink(path_of("pages"));
+    return 0;
+}
+
 int main(void)
 {
     must(mkdtemp(folder) && mkfifo(path_of("fifo"), 0600) == 0, "a folder");
     answers_are_the_same();
     in_runtime(disk);
+    in_runtime(whole_reads);
     in_runtime(locking);
     in_runtime(fifos);
     in_runtime(sends);

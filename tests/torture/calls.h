@@ -5,15 +5,9 @@
 #ifndef TESTS_TORTURE_CALLS_H
 #define TESTS_TORTURE_CALLS_H
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#include <weft/weft.h>
-
 #include "base/alloc.h"
 #include "base/raw.h"
-#include "tap.h"
+#include "hook/crowd.h"
 
 enum {
     CALL_FUSE = 20, /* s for a run */
@@ -27,27 +21,12 @@ static bool may_fail(void)
     return weft__torture_failed() >= 0;
 }
 
-static const char *server_address(const char *name)
-{
-    const char *address = getenv(name);
-    must(address != NULL, "%s is set: tests/hook/with_server.py starts a server", name);
-    return address;
-}
-
-static int descriptors(void)
-{
-    int count = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        count += syscall(SYS_fcntl, fd, F_GETFD) >= 0;
-    return count;
-}
-
 /** Run ROOT with each fault. It returns 0 if all was exact or failed as it may. */
 static void try_calls(int (*root)(void *))
 {
     unsigned long faults = 0;
     must(weft_run(root, NULL) == 0, "without a fault all is exact");
-    int open = descriptors();
+    int before = open_descriptors();
     for (int error = 0; error < ERRORS_OF_A_CALL; error++)
         for (uint64_t n = 1; n < CALLS_MOST; n++) {
             alarm(CALL_FUSE);
@@ -57,8 +36,8 @@ static void try_calls(int (*root)(void *))
             weft__torture_fail_call(0, 0);
             must(result == 0, "call %ld, error %d, n %lu: exact, or an error that it may give",
                  failed, error, (unsigned long)n);
-            must(descriptors() == open, "call %ld, error %d, n %lu: no descriptor is left", failed,
-                 error, (unsigned long)n);
+            must(open_descriptors() == before, "call %ld, error %d, n %lu: no descriptor is left",
+                 failed, error, (unsigned long)n);
             if (failed < 0)
                 break;
             faults++;

@@ -1,43 +1,24 @@
 /* Plain libcurl, whose system calls fail. */
-#include <curl/curl.h>
-#include <string.h>
 
 #include "calls.h"
+#include "hook/served.h"
 
 #define TIMEOUT 5000L /* ms */
 
 static const char *plain, *secure, *authority;
 
-struct expected {
-    uint32_t state;
-    size_t left;
-    bool differs;
-};
-
-static size_t compare(char *data, size_t one, size_t size, void *context)
-{
-    struct expected *expected = context;
-    for (size_t i = 0; i < size * one; i++) {
-        expected->state = expected->state * 1664525u + 1013904223u;
-        expected->differs |= expected->left == 0 || (unsigned char)data[i] != expected->state >> 24;
-        expected->left -= expected->left > 0;
-    }
-    return size * one;
-}
-
-/* Success means the whole file, byte for byte: with_server.py has the same generator. */
+/* Success means the whole file, byte for byte. */
 static int download(void *argument)
 {
     unsigned number = *(unsigned *)argument;
-    struct expected expected = { number * 2654435761u + 12345u, 1 + (size_t)number * number * 20,
-                                 false };
+    struct served expected = served_file(number);
     char url[128];
     snprintf(url, sizeof url, "%s/%u", number % 2 ? secure : plain, number);
     CURL *curl = curl_easy_init();
     if (!curl)
         return may_fail() ? 0 : -1;
     curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, compare);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, served_compare);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &expected);
     curl_easy_setopt(curl, CURLOPT_CAINFO, authority);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT);
@@ -47,7 +28,7 @@ static int download(void *argument)
     bool waited_in_vain = took * 1000 >= TIMEOUT; /* and not for an ETIMEDOUT */
     curl_easy_cleanup(curl);
     if (code == CURLE_OK)
-        return expected.left || expected.differs ? -1 : 0;
+        return served_whole(&expected) ? 0 : -1;
     return may_fail() && !waited_in_vain ? 0 : -1;
 }
 

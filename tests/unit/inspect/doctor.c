@@ -49,7 +49,77 @@ static void test_report(void)
     free(text);
 }
 
-/* Every byte of the record at a time that ends a text or begins the table, then a short file. */
+static void test_refusals(void)
+{
+    setenv("WEFT_DOCTOR", "/nonexistent/record", 1);
+    ok(weft_run(nap, NULL) < 0 && errno == ENOENT && strstr(weft_error()->message, "WEFT_DOCTOR"),
+       "a record that can't be made: no run");
+    FILE *file = fopen(record, "w");
+    must(file && fputs("somebody's", file) >= 0 && fclose(file) == 0, "a file with a text");
+    setenv("WEFT_DOCTOR", record, 1);
+    ok(weft_run(nap, NULL) == 0, "a file that is not empty: a run");
+    refused(EINVAL, "which leaves it alone");
+    must(truncate(record, 0) == 0, "an empty file");
+}
+
+/* Functions enough to fill the table. */
+#define FUNCTION(n)                                                                                \
+    __attribute__((noinline)) static int sleep_##n(void)                                           \
+    {                                                                                              \
+        return weft_sleep(n) + (n);                                                                \
+    }
+#define NAME(n) sleep_##n,
+#define TEN(make, n)                                                                               \
+    make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) make(n##5) make(n##6) make(n##7)        \
+        make(n##8) make(n##9)
+#define HUNDRED(make, n)                                                                           \
+    TEN(make, n##0)                                                                                \
+    TEN(make, n##1)                                                                                \
+    TEN(make, n##2) TEN(make, n##3) TEN(make, n##4) TEN(make, n##5) TEN(make, n##6)                \
+        TEN(make, n##7) TEN(make, n##8) TEN(make, n##9)
+#define ALL(make)                                                                                  \
+    HUNDRED(make, 1)                                                                               \
+    HUNDRED(make, 2) HUNDRED(make, 3) HUNDRED(make, 4) HUNDRED(make, 5) HUNDRED(make, 6)
+
+enum {
+    FUNCTIONS = 600,
+    LINES = 40 /* of a report */
+};
+
+ALL(FUNCTION)
+
+static int call_all(void *unused)
+{
+    static int (*const functions[])(void) = { ALL(NAME) };
+    (void)unused;
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        functions[i]();
+    return 0;
+}
+
+/* Six naps before, and one park in each function: more than are told apart, or printed. */
+static void test_limits(void)
+{
+    char *text = print();
+    long parks = 0, told = 0, elsewhere = 0, lines = 0, all = 0;
+    must(text && sscanf(text, "parked: %ld", &all) == 1, "a report");
+    *strstr(text, "\n\nheld") = '\0';
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (sscanf(line, "%ld", &parks) != 1)
+            continue;
+        lines++;
+        told += parks;
+        if (strstr(line, "elsewhere"))
+            elsewhere = parks;
+    }
+    is_int(all, FUNCTIONS + 6, "every park is counted");
+    is_int(told, all, "on one line or another");
+    is_int(lines, LINES + 1, "those with most time each have one");
+    ok(elsewhere >= FUNCTIONS + 1 - LINES, "the others are counted together");
+    free(text);
+}
+
+/* Texts without an end, then a short file. */
 static void test_damage(void)
 {
     struct stat status;
@@ -77,7 +147,7 @@ int main(void)
     int fd = mkstemp(record);
     must(fd >= 0, "a file for the record");
     close(fd);
-    setenv("WEFT_DOCTOR", record, 1);
+    test_refusals();
     struct weft_options options = { .stack_size = 256 * 1024 }; /* room to walk the stack */
     ok(weft_run_with(&options, nap, NULL) == 0, "a run");
     test_report();
@@ -85,6 +155,8 @@ int main(void)
     char *text = print();
     ok(text && strstr(text, "         6  "), "six naps");
     free(text);
+    ok(weft_run_with(&options, call_all, NULL) == 0, "a run of many functions");
+    test_limits();
     test_damage();
     return done_testing();
 }
