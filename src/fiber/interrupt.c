@@ -130,7 +130,7 @@ static void look_at(void *context, const struct weft_task *task, int depth)
     struct weft__fiber *fiber = task->fiber;
     const struct weft__fiber *main = search->runtime->interrupts.main;
     (void)depth;
-    if (fiber->state != WEFT__PARKED || !fiber->cancellable ||
+    if (fiber->state != WEFT__PARKED || !(fiber->cancellable || fiber->interruptible.wakeable) ||
         fiber->interruptible.how < search->least || fiber->interruptible.began >= search->before ||
         !(search->signals & ~blocked_by(fiber, search->held)))
         return;

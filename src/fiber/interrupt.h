@@ -44,6 +44,7 @@ struct weft__interruptible {
     uint8_t how;        /* enum weft__interruption, of its present call */
     uint8_t handled;    /* WEFT__HANDLED_*: what has run on it or for it since the call began */
     bool signalled;     /* there are signals for it to take */
+    bool wakeable;      /* also in a wait that no cancellation ends */
     uint64_t began;     /* the runtime's switches when the call began */
     uint64_t due;       /* to be let through */
     uint64_t receiving; /* which of those are its own: they interrupt nobody else */

@@ -154,7 +154,7 @@ int weft__overflow_sigaltstack(const stack_t *stack, stack_t *old)
     stack_t wanted = { 0 }, before;
     if (stack)
         wanted = *stack;
-    if (own && wanted.ss_flags & SS_DISABLE)
+    if (own && wanted.ss_flags == SS_DISABLE)
         wanted = (stack_t){ .ss_sp = own, .ss_size = SIGNAL_STACK };
     if (real_sigaltstack(stack ? &wanted : NULL, &before) < 0)
         return -1;

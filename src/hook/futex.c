@@ -57,23 +57,38 @@ static bool unchanged(const struct futex *futex)
     return __atomic_load_n(futex->word, __ATOMIC_ACQUIRE) == futex->value;
 }
 
+/* 0: woken; 1: the pause is over; -EAGAIN, -EINTR. */
+static long park_once(struct weft__fiber *self, const struct futex *futex, int64_t end)
+{
+    struct weft__waiting waiting;
+    weft__waiting_init(&waiting, self, futex->word, false);
+    weft__waiting_enter(&waiting, false);
+    if (unchanged(futex)) {
+        self->interruptible.wakeable = true;
+        int result = weft__waiting_park(&waiting, end, false);
+        self->interruptible.wakeable = false;
+        return result;
+    }
+    if (!weft__waiting_leave(&waiting))
+        weft__parker_finish(&waiting.parker, WEFT__WAIT_LOCK, futex->word);
+    return -EAGAIN;
+}
+
 /* Until woken: 0; or a negative errno. */
 static long park(struct weft__fiber *self, const struct futex *futex, int64_t deadline)
 {
+    enum weft__interruption how = futex->time ? WEFT__ENDS : WEFT__RESTARTS;
     bool private = futex->operation & FUTEX_PRIVATE_FLAG;
     int64_t pause = LOOK_FIRST;
     for (;;) {
-        struct weft__waiting waiting;
-        weft__waiting_init(&waiting, self, futex->word, false);
-        weft__waiting_enter(&waiting, false);
-        if (!unchanged(futex)) {
-            if (!weft__waiting_leave(&waiting))
-                weft__parker_finish(&waiting.parker, WEFT__WAIT_LOCK, futex->word);
-            return -EAGAIN;
-        }
         int64_t next = private ? INT64_MAX : weft__deadline(weft__now(self->runtime), pause);
-        int result = weft__waiting_park(&waiting, next < deadline ? next : deadline, false);
-        if (result <= 0 || !unchanged(futex))
+        weft__interruptible_begin(self, how);
+        long parked = park_once(self, futex, next < deadline ? next : deadline);
+        bool woken = parked == 0;
+        long result = weft__interruptible_end(self, parked);
+        if (result < 0)
+            return result;
+        if (woken || !unchanged(futex))
             return 0;
         if (weft__now(self->runtime) >= deadline)
             return -ETIMEDOUT;

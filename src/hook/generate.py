@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Make from the table of hooks whatever repeats it.
 
-usage: generate.py real|exports|names|symbols|guide TABLE OUTPUT
+usage: generate.py real|exports|names|symbols|rows TABLE OUTPUT
+       generate.py guide TABLE OUTCOMES OUTPUT
 
 real     struct weft__real, the real functions, and the prototypes of the hooks
 exports  the exported wrappers, their aliases and the fortified variants
 names    the initializer that resolves the real functions
 symbols  every exported name with its family, for the tests
-guide    the table of the guide
+rows     what a row says of its call, for the tests
+guide    the table of the guide, with how the tests found every wait to end
 """
 import re
 import sys
@@ -194,30 +196,57 @@ def symbols(calls, checks):
         yield f'{check.name} {families[check.call.split("(")[0]]}'
 
 
-def guide(calls, checks):
+def rows(calls, _checks):
+    for call in documented(calls):
+        yield f'{{ "{call.name}", "{call.family}", "{call.point}", "{call.fails}" }},'
+
+
+def documented(calls):
+    return [call for call in calls if call.how != 'real' and call.family != 'start']
+
+
+def read_outcomes(path):
+    """Of each call what its cases have, in the order of COLUMNS."""
+    outcomes = {}
+    with open(path, encoding='utf-8') as table:
+        for line in table:
+            if line.strip() and not line.startswith('#'):
+                name, *cells = [cell.strip() for cell in line.split('|')]
+                outcomes.setdefault(name, []).append(cells)
+    return outcomes
+
+
+COLUMNS = ['waits', 'cancelled', 'late', 'closed', 'handler', 'part']
+
+
+def guide(calls, checks, outcomes):
     variants = {}
     for check in checks:
         variants.setdefault(check.call.split('(')[0], []).append(check.name)
     yield '# Hooked calls'
     yield ''
-    yield '| call | also known as | family | cancellation point |'
-    yield '|---|---|---|---|'
-    for call in calls:
-        if call.how == 'real' or call.family == 'start':
-            continue
+    yield '| call | also known as | family | ' + ' | '.join(COLUMNS) + ' |'
+    yield '|---' * (3 + len(COLUMNS)) + '|'
+    for call in documented(calls):
         others = ', '.join(f'`{name}`' for name in call.aliases + variants.get(call.name, []))
-        point = 'no' if call.point == 'no' else 'yes'
-        yield f'| `{call.name}` | {others} | {call.family} | {point} |'
+        if call.name not in outcomes:
+            sys.exit(f'hook.tbl: {call.name} has no case among tests/hook/rows and no outcome')
+        cells = []
+        for column in zip(*outcomes[call.name]):
+            found = [cell for cell in dict.fromkeys(column) if cell != '-']
+            cells.append('; '.join(found))
+        yield f'| `{call.name}` | {others} | {call.family} | {" | ".join(cells)} |'
 
 
-def main(what, table, output):
-    lines = {'real': real, 'exports': exports, 'names': names, 'symbols': symbols,
-             'guide': guide}[what](*parse(table))
+def main(what, table, *others):
+    *outcomes, output = others
+    lines = {'real': real, 'exports': exports, 'names': names, 'symbols': symbols, 'rows': rows,
+             'guide': guide}[what](*parse(table), *map(read_outcomes, outcomes))
     with open(output, 'w', encoding='utf-8') as target:
         target.write('\n'.join(lines) + '\n')
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 4:
+    if len(sys.argv) != (5 if sys.argv[1:2] == ['guide'] else 4):
         sys.exit(__doc__)
     main(*sys.argv[1:])

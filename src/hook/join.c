@@ -49,8 +49,10 @@ int weft__hook_thrd_join(struct weft__fiber *self, thrd_t thread, int *result)
 {
     void *value;
     int error = join_until(self, (pthread_t)thread, &value, INT64_MAX);
-    if (error)
+    if (error) {
+        errno = error;
         return thrd_error;
+    }
     if (result)
         *result = (int)(intptr_t)value;
     return thrd_success;

@@ -32,9 +32,22 @@ static long copy(struct weft__fiber *self, int to, int from, off_t *at, size_t c
     return (long)moved;
 }
 
+/*
+ * What the kernel's says before it moves anything. Into a full pipe it waits even to move nothing, so
+ * there both sides are asked alone.
+ */
+static long refusal(int to, int from, const off_t *offset)
+{
+    enum weft__fd_kind kind = weft__kind(to);
+    if (kind != WEFT__FD_NOWAIT && kind != WEFT__FD_SLOW)
+        return weft__raw(SYS_sendfile, to, from, offset, 0);
+    long refused = weft__raw(SYS_pread64, from, NULL, 0, offset ? *offset : 0);
+    return refused < 0 ? refused : weft__raw(SYS_write, to, NULL, 0);
+}
+
 static long send_file(struct weft__fiber *self, int to, int from, off_t *offset, size_t count)
 {
-    long refused = weft__raw(SYS_sendfile, to, from, offset, 0);
+    long refused = refusal(to, from, offset);
     if (refused < 0)
         return refused;
     off_t at = offset ? *offset : (off_t)weft__raw(SYS_lseek, from, 0, SEEK_CUR);

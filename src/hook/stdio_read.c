@@ -116,10 +116,11 @@ static size_t take(struct weft__fiber *self, FILE *stream, char *buffer, size_t 
                    bool *found)
 {
     size_t count = fill(self, stream);
+    if (count == 0)
+        return 0;
     if (count > size)
         count = size;
-    const char *end =
-        delimiter < 0 || count == 0 ? NULL : memchr(stream->_IO_read_ptr, delimiter, count);
+    const char *end = delimiter < 0 ? NULL : memchr(stream->_IO_read_ptr, delimiter, count);
     if (end)
         count = (size_t)(end + 1 - stream->_IO_read_ptr);
     *found = end != NULL;
