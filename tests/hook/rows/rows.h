@@ -37,7 +37,7 @@ enum trait {
     DESCRIPTOR = 4, /* it waits for place.fd */
     BUSY = 8,       /* a thread waits without sleeping */
     ASYNC = 16,     /* the wait ends by a handler alone */
-    IGNORING = 32,  /* it ignores a descriptor that is none, and waits */
+    IGNORING = 32,  /* a descriptor that is none is nothing to try */
 };
 
 struct setting {
