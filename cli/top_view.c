@@ -10,7 +10,7 @@
 
 enum {
     INDENT_MOST = 24,
-    FIELDS = 7
+    FIELDS = 8
 };
 
 /* What is left of the picture; lines beyond its end are not drawn. */
@@ -115,13 +115,15 @@ static void draw_stall(struct page *page, char *const *fields)
 
 static void draw_task(struct page *page, char *const *fields)
 {
-    char line[512], age[32], what[256];
+    char line[512], age[32], what[256], share[8] = "";
     int indent = atoi(fields[0]) * 2;
     print_age(age, sizeof age, atoll(fields[2]));
     snprintf(what, sizeof what, "%*s%s%s%s", indent < INDENT_MOST ? indent : INDENT_MOST, "",
-             fields[4], *fields[4] ? ": " : "", fields[5]);
-    snprintf(line, sizeof line, "%-6s %9s %8s  %s%s%s", fields[1], age, fields[3], what,
-             *fields[6] ? ", " : "", fields[6]);
+             fields[5], *fields[5] ? ": " : "", fields[6]);
+    if (atoi(fields[4]) >= 0)
+        snprintf(share, sizeof share, "%d", atoi(fields[4]));
+    snprintf(line, sizeof line, "%-6s %9s %8s %5s  %s%s%s", fields[1], age, fields[3], share, what,
+             *fields[7] ? ", " : "", fields[7]);
     draw_line(page, strcmp(fields[1], "parked") == 0 ? "" : "\033[32m", line);
 }
 
@@ -136,7 +138,7 @@ static void draw_rows(struct page *page, char *text)
     for (char *line; stalls && (line = strsep(&stalls, "\n")) != NULL && *line;)
         if (split(line, fields) == 6)
             draw_stall(page, fields);
-    draw_line(page, "\033[7m", "state        age    parks  task");
+    draw_line(page, "\033[7m", "state        age    parks CPU %  task");
     for (char *line; tasks && (line = strsep(&tasks, "\n")) != NULL && *line && *line != '!';)
         if (split(line, fields) == FIELDS)
             draw_task(page, fields);

@@ -92,6 +92,7 @@ void weft__json_stats(FILE *stream, struct weft__runtime *runtime)
 
 struct listing {
     FILE *stream;
+    struct weft__runtime *runtime;
     int64_t now;
     bool begun;
 };
@@ -152,12 +153,16 @@ static void put_task(void *context, const struct weft_task *task, int depth)
     fprintf(stream, ",\"age\":%" PRId64 ",\"parks\":%" PRIu32 ",\"transient\":%s,\"outcome\":",
             listing->now - fiber->started, fiber->parks, task->transient ? "true" : "false");
     int error = fiber->frame->effective;
-    fputs(error == 0 ? "null}" : error == ETIMEDOUT ? "\"timed out\"}" : "\"cancelled\"}", stream);
+    int share = weft__watchdog_share(listing->runtime, fiber);
+    fputs(error == 0 ? "null" : error == ETIMEDOUT ? "\"timed out\"" : "\"cancelled\"", stream);
+    if (share >= 0)
+        fprintf(stream, ",\"share\":%d", share);
+    fputc('}', stream);
 }
 
 void weft__json_tree(FILE *stream, struct weft__runtime *runtime, size_t limit)
 {
-    struct listing listing = { .stream = stream, .now = weft__clock() };
+    struct listing listing = { .stream = stream, .runtime = runtime, .now = weft__clock() };
     const struct weft__tree_visitor visitor = { put_task, NULL, limit };
     fputs("{\"tasks\":[", stream);
     size_t left = weft__tree_walk(runtime, &visitor, &listing);
@@ -201,8 +206,9 @@ static void put_row(void *context, const struct weft_task *task, int depth)
     const struct weft__fiber *fiber = task->fiber;
     char function[96];
     weft__symbol_function((const void *)(uintptr_t)fiber->function, function, sizeof function);
-    fprintf(stream, "%d\t%s\t%" PRId64 "\t%" PRIu32 "\t", depth, state_of(fiber),
-            listing->now - fiber->started, fiber->parks);
+    fprintf(stream, "%d\t%s\t%" PRId64 "\t%" PRIu32 "\t%d\t", depth, state_of(fiber),
+            listing->now - fiber->started, fiber->parks,
+            weft__watchdog_share(listing->runtime, fiber));
     weft__put_plain(stream, fiber->name);
     fputc('\t', stream);
     weft__put_plain(stream, function);
@@ -231,7 +237,7 @@ static void put_stall_rows(FILE *stream)
 
 void weft__rows(FILE *stream, struct weft__runtime *runtime, size_t limit)
 {
-    struct listing listing = { .stream = stream, .now = weft__clock() };
+    struct listing listing = { .stream = stream, .runtime = runtime, .now = weft__clock() };
     const struct weft__tree_visitor visitor = { put_row, NULL, limit };
     weft__tree_walk(runtime, &visitor, &listing);
     put_stall_rows(stream);

@@ -92,6 +92,15 @@ static void examine(struct weft__runtime *runtime)
         watched->place = weft__stall_begin(&holder, &native, runtime->name, watched->held);
 }
 
+/* Who runs at this moment; what is read of a fiber that is just ending is nobody's. */
+__attribute__((no_sanitize_thread, no_sanitize_address)) static void
+note_share(struct weft__runtime *runtime, bool busy)
+{
+    struct weft__fiber *const volatile *current = runtime->watched.current;
+    const volatile struct weft__fiber *fiber = busy ? *current : NULL;
+    weft__share_note(&runtime->watched.shares, fiber, fiber ? fiber->started : 0);
+}
+
 /* Look at one loop, ELAPSED ns after the last look; true if it waits, and has since then. */
 static bool sample(struct weft__runtime *runtime, int64_t elapsed)
 {
@@ -99,6 +108,7 @@ static bool sample(struct weft__runtime *runtime, int64_t elapsed)
     uint64_t turn = atomic_load_explicit(&watched->turn, memory_order_relaxed);
     bool same_turn = turn == watched->seen_turn;
     bool busy = turn & 1;
+    note_share(runtime, busy);
     if (busy && same_turn && switches_of(runtime) == watched->seen_switches) {
         watched->held += elapsed;
         if (watched->place)
@@ -160,6 +170,16 @@ void weft__watchdog_rouse(void)
         weft__futex_wake(&weft__watchdog_dormant, 1);
 }
 
+/* No loop had anything to do. */
+static void forget_shares(void)
+{
+    weft__list_each(node, &weft__runtimes) {
+        struct weft__runtime *runtime =
+            weft__container_of(node, struct weft__runtime, watched.node);
+        weft__share_reset(&runtime->watched.shares);
+    }
+}
+
 /* Time that was not asked for (a debugger, a machine without time for us) counts as one pause. */
 static int64_t pass(int64_t pause)
 {
@@ -187,6 +207,7 @@ static void *watch(void *unused)
             continue;
         }
         be_dormant();
+        forget_shares();
         rest = 0;
         if (pause == INT64_MAX && pause_between() == INT64_MAX)
             break; /* nothing to watch has come in all that time */
@@ -225,6 +246,16 @@ void weft__watchdog_end(struct weft__runtime *runtime)
     weft__lock_enter(&weft__runtimes_lock);
     weft__list_remove(&runtime->watched.node);
     weft__lock_leave(&weft__runtimes_lock);
+}
+
+int weft__watchdog_share(struct weft__runtime *runtime, const struct weft__fiber *fiber)
+{
+    weft__lock_enter(&weft__runtimes_lock);
+    int share = runtime->watched.threshold == INT64_MAX
+                    ? -1
+                    : weft__share_of(&runtime->watched.shares, fiber, fiber->started);
+    weft__lock_leave(&weft__runtimes_lock);
+    return share;
 }
 
 void weft__watchdog_reset(void)

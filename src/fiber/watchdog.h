@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/list.h"
+#include "fiber/share.h"
 
 /*
  * Who holds a loop's thread too long: one thread a process looks at all of them.
@@ -20,6 +21,7 @@
  *
  *      watchdog.c   the registry of runtimes, the thread, what a sample says
  *      native.c     the call and the stack of a thread, from outside
+ *      share.c      how much each fiber has of the thread
  *      stall.c      the places where it happened: counters, the report, weft_stalls()
  */
 
@@ -40,6 +42,7 @@ struct weft__watched {
     int64_t held;              /* ns for which the present fiber has been seen to hold the thread */
     int64_t cpu_before;        /* processor time when it was first seen */
     struct weft__place *place; /* where; NULL while it is not (yet) a stall */
+    struct weft__shares shares;
 };
 
 /** Every runtime of the process, under weft__runtimes_lock: for the watchdog and for debuggers. */
@@ -55,6 +58,9 @@ void weft__watchdog_rouse(void);
 void weft__watchdog_begin(struct weft__runtime *runtime, int64_t threshold);
 
 void weft__watchdog_end(struct weft__runtime *runtime);
+
+/** The fiber's part of the loop's thread of late, in percent; -1 when nobody watches it. */
+int weft__watchdog_share(struct weft__runtime *runtime, const struct weft__fiber *fiber);
 
 /** In the child of a fork: the thread is not here, and no runtime is the child's. */
 void weft__watchdog_reset(void);

@@ -113,7 +113,7 @@ def text_tests(subject):
     ok(re.search(rf'^process {subject.pid} \S+: \d+ descriptors$', result.stdout, re.M) and
        re.search(r'^loop main \(\w+\): load \d+ %, 5 tasks', result.stdout, re.M),
        'process and loop', result.stdout)
-    ok(re.search(r'^parked +\d+ ms +1 +the reader: reader, waits for descriptor \d+ '
+    ok(re.search(r'^parked +\d+ ms +1 +(?:\d+ +)?the reader: reader, waits for descriptor \d+ '
                  r'to a unix socket$', result.stdout, re.M), 'a task', result.stdout)
     ok(re.search(r'^held 1 times, up to \d+ ms, by the holder: hold, asleep in \w*nanosleep$',
                  result.stdout, re.M), 'a stall', result.stdout)
