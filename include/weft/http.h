@@ -7,6 +7,7 @@
 #define WEFT_HTTP_H
 
 #include <weft/http/body.h>
+#include <weft/http/client.h>
 #include <weft/http/headers.h>
 #include <weft/http/message.h>
 #include <weft/http/router.h>

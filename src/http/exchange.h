@@ -67,10 +67,17 @@ enum weft__framing {
     WEFT__FRAMING_CLOSE,
 };
 
+/* Where the bytes of a body go, if not to the connection as they are. */
+struct weft__sink {
+    /** Send all slices, waiting for the receiver. 0; -1 and errno. */
+    int (*send)(struct weft_http_stream *stream, struct iovec *slices, size_t count);
+};
+
 /* The sending side of an exchange. */
 struct weft_http_stream {
-    struct weft__connection *connection;
-    char *out; /* bytes to send first: the head, gathered chunks */
+    struct weft__connection *connection; /* NULL: a client's */
+    const struct weft__sink *sink;       /* NULL: an HTTP/1 connection of a server */
+    char *out;                           /* bytes to send first: the head, gathered chunks */
     size_t used;
     size_t capacity;
     char *heap;         /* out, if it was grown for a corked stream */

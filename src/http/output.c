@@ -29,15 +29,20 @@ static int broken(struct weft_http_stream *stream, int error)
 static int transmit(struct weft_http_stream *stream, struct iovec *slices, size_t count)
 {
     stream->sending = true;
-    int result = weft__stream_send(&stream->connection->stream, slices, count);
+    int result = stream->sink ? stream->sink->send(stream, slices, count)
+                              : weft__stream_send(&stream->connection->stream, slices, count);
     stream->sending = false;
     stream->used = 0;
-    stream->last = stream->connection->server->clock;
+    stream->last = stream->connection ? stream->connection->server->clock : 0;
     return result < 0 ? broken(stream, errno) : 0;
 }
 
 static int transmit_out(struct weft_http_stream *stream)
 {
+    if (stream->sink) {
+        struct iovec slice = { stream->out, stream->used };
+        return transmit(stream, &slice, 1);
+    }
     stream->sending = true;
     int result = weft__stream_send_one(&stream->connection->stream, stream->out, stream->used);
     stream->sending = false;
@@ -165,7 +170,7 @@ int weft_http_stream_flush(struct weft_http_stream *stream)
 
 bool weft_http_stream_stopping(const struct weft_http_stream *stream)
 {
-    return stream->connection->server->stopping;
+    return stream->connection && stream->connection->server->stopping;
 }
 
 int weft__output_end(struct weft_http_stream *stream)

@@ -35,10 +35,12 @@ struct weft_http_request {
  * sets `content-length` itself promises that many bytes.
  */
 struct weft_http_response {
-    int status;                       /**< 200 to 599 */
-    struct weft_http_headers headers; /**< its fields */
-    struct weft_http_body *body;      /**< NULL: empty. Owned by the response */
-    struct weft_http_memory *memory;  /**< for what should live as long as the exchange */
+    int status;                               /**< 200 to 599 */
+    struct weft_http_headers headers;         /**< its fields */
+    struct weft_http_body *body;              /**< NULL: empty. Owned by the response */
+    struct weft_http_memory *memory;          /**< for what should live as long as the exchange */
+    const struct weft_http_headers *trailers; /**< received by a client: the fields behind the body,
+                                                   once that was read to its end. NULL: none */
 };
 
 /**

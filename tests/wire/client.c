@@ -1,0 +1,179 @@
+/* The client against the server of this library: calls, bodies, reuse, in fibers and without. */
+#include "client_test.h"
+
+static struct wire server;
+
+static void check_get(struct weft_http_client *client)
+{
+    struct weft_http_response *response = weft_http_client_get(client, "/show?x=1", NULL);
+    must(response, "a GET: %s", weft_error() ? weft_error()->message : "");
+    is_int(response->status, 200, "a GET has its status");
+    ok(weft_http_headers_get(&response->headers, "content-type"), "its headers");
+    ok(strstr(client_text(response), "GET /show"), "and its body");
+    weft_http_response_close(response);
+}
+
+static void check_reuse(struct weft_http_client *client)
+{
+    struct weft_http_client_stats before;
+    struct weft_http_client_stats after;
+    weft_http_client_stats(client, &before);
+    for (int i = 0; i < 10; i++) {
+        struct weft_http_response *response = weft_http_client_get(client, "/show", NULL);
+        must(response, "a GET again");
+        client_text(response);
+        weft_http_response_close(response);
+    }
+    weft_http_client_stats(client, &after);
+    is_int(after.opened, before.opened, "ten more calls open no connection");
+    is_int(after.reused - before.reused, 10, "all of them use the one that is there");
+    is_int(after.busy, 0, "and give it back");
+}
+
+static void check_post(struct weft_http_client *client)
+{
+    struct weft_http_response *response = weft_http_client_post(
+        client, "/echo", &(struct weft_http_request_options){ .data = "hello", .type = "text/x" });
+    must(response, "a POST: %s", weft_error() ? weft_error()->message : "");
+    is_str(client_text(response), "hello", "a POST sends its body");
+    weft_http_response_close(response);
+
+    size_t size = (size_t)900 << 10;
+    char *large = malloc(size + 1);
+    must(large, "memory");
+    memset(large, 'x', size);
+    large[size] = '\0';
+    response = weft_http_client_post(
+        client, "/echo", &(struct weft_http_request_options){ .data = large, .length = size });
+    must(response, "a large POST: %s", weft_error() ? weft_error()->message : "");
+    ok(strcmp(client_text(response), large) == 0, "a large one comes back whole");
+    weft_http_response_close(response);
+    free(large);
+}
+
+static int write_lines(struct weft_http_stream *stream, void *context)
+{
+    int *lines = context;
+    for (int i = 0; i < *lines; i++) {
+        if (weft_http_stream_printf(stream, "line %d\n", i) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void check_write(struct weft_http_client *client)
+{
+    int lines = 3;
+    struct weft_http_response *response = weft_http_client_post(
+        client, "/echo",
+        &(struct weft_http_request_options){ .write = write_lines, .context = &lines });
+    must(response, "a written POST: %s", weft_error() ? weft_error()->message : "");
+    is_str(client_text(response), "line 0\nline 1\nline 2\n", "a function writes a body");
+    weft_http_response_close(response);
+}
+
+static void check_head(struct weft_http_client *client)
+{
+    struct weft_http_response *response = weft_http_client_head(client, "/show", NULL);
+    must(response, "a HEAD");
+    ok(response->status == 200 && !response->body, "HEAD has no body");
+    weft_http_response_close(response);
+}
+
+static void check_unread(struct weft_http_client *client)
+{
+    struct weft_http_client_stats stats;
+    struct weft_http_response *response = weft_http_client_get(client, "/show", NULL);
+    must(response, "a GET");
+    weft_http_response_close(response);
+    weft_http_client_stats(client, &stats);
+    is_int(stats.busy, 0, "a response closed unread gives its connection back");
+    check_get(client);
+}
+
+static void check_arguments(struct weft_http_client *client)
+{
+    ok(!weft_http_client_get(client, "no-slash", NULL) &&
+           client_error() == WEFT_HTTP_ERROR_ARGUMENT && errno == EINVAL,
+       "a target without a slash is refused");
+    ok(!weft_http_client_get(client, "/a b", NULL) && errno == EINVAL, "and one with a space");
+    ok(!weft_http_client_get(client, "/a\r\nx: y", NULL) && errno == EINVAL, "or a line break");
+    ok(!weft_http_client_request(client, "G T", "/", NULL) && errno == EINVAL, "a method too");
+    const struct weft_http_header bad[] = { { "x", "a\r\nb: c" }, { NULL, NULL } };
+    ok(!weft_http_client_get(client, "/", &(struct weft_http_request_options){ .headers = bad }) &&
+           client_error() == WEFT_HTTP_ERROR_ARGUMENT,
+       "a header with a line break is refused");
+    diag("%s", weft_error()->message);
+    struct weft_http_client_options options = { .url = "ftp://x" };
+    ok(!weft_http_client_new(&options) && errno == EINVAL, "no other scheme");
+    options.url = "http://x/path";
+    ok(!weft_http_client_new(&options) && errno == EINVAL, "no path in an origin");
+}
+
+static int everything(void *argument)
+{
+    (void)argument;
+    struct weft_http_client *client =
+        client_make(server.port, (struct weft_http_client_options){ 0 });
+    check_get(client);
+    check_reuse(client);
+    check_post(client);
+    check_write(client);
+    check_head(client);
+    check_unread(client);
+    check_arguments(client);
+    weft_http_client_free(client);
+    return 0;
+}
+
+struct crowd {
+    struct weft_http_client *client;
+    int *done;
+};
+
+static int visitor(void *argument)
+{
+    struct crowd *crowd = argument;
+    for (int i = 0; i < 20; i++) {
+        struct weft_http_response *response = weft_http_client_get(crowd->client, "/show", NULL);
+        if (!response) {
+            return -1;
+        }
+        *crowd->done += strstr(client_text(response), "GET /show") != NULL;
+        weft_http_response_close(response);
+    }
+    return 0;
+}
+
+static int crowd(void *argument)
+{
+    (void)argument;
+    int done = 0;
+    struct weft_http_client_stats stats;
+    struct weft_http_client *client =
+        client_make(server.port, (struct weft_http_client_options){ .max_connections = 4 });
+    {
+        WEFT_AUTO(weft_scope) struct weft_scope scope = { .name = "visitors" };
+        for (int i = 0; i < 50; i++) {
+            weft_go(&scope, visitor, (struct crowd){ client, &done });
+        }
+        is_int(weft_scope_wait(&scope), 0, "fifty fibers share a client");
+    }
+    weft_http_client_stats(client, &stats);
+    is_int(done, 1000, "every call is answered");
+    ok(stats.opened <= 4, "over four connections at most");
+    ok(stats.busy == 0 && stats.waiting == 0, "none of which is in use afterwards");
+    weft_http_client_free(client);
+    return 0;
+}
+
+int main(void)
+{
+    wire_start(&server, (struct weft_http_options){ 0 });
+    must(weft_run(everything, NULL) == 0, "in a fiber");
+    everything(NULL);
+    must(weft_run(crowd, NULL) == 0, "a crowd");
+    wire_stop(&server);
+    return done_testing();
+}
