@@ -119,10 +119,37 @@ static int take_headers(struct weft_http_client *client, const struct weft_http_
     return 0;
 }
 
+static int secure(struct weft_http_client *client, const struct weft_http_client_tls *tls)
+{
+    static const unsigned char PROTOCOLS[] = "\x08http/1.1";
+    static const struct weft_http_client_tls NONE;
+    tls = tls ? tls : &NONE;
+    if (!client->origin.secure) {
+        return 0;
+    }
+    if (tls->minimum && tls->minimum != 12 && tls->minimum != 13) {
+        return refuse("the least version of TLS is neither 12 nor 13", client->origin.authority,
+                      "0 for the default");
+    }
+    const struct weft__tls_client_options options = {
+        .authorities = tls->authorities,
+        .certificate = tls->certificate,
+        .key = tls->key,
+        .pins = tls->pins,
+        .name = tls->name ? tls->name : client->origin.host,
+        .insecure = tls->insecure,
+        .minimum = tls->minimum ? tls->minimum : 12,
+        .protocols = PROTOCOLS,
+        .protocols_length = sizeof(PROTOCOLS) - 1,
+    };
+    client->tls = weft__tls_client_new(&options);
+    return client->tls ? 0 : -1;
+}
+
 static int set_up(struct weft_http_client *client, const struct weft_http_client_options *options)
 {
     if (take_origin(client, options) < 0 || check(options) < 0 ||
-        take_headers(client, options->headers) < 0) {
+        take_headers(client, options->headers) < 0 || secure(client, options->tls) < 0) {
         return -1;
     }
     fill_in(&client->options);
@@ -162,6 +189,7 @@ struct weft_http_client *weft_http_client_new(const struct weft_http_client_opti
     }
     client->options.url = client->options.socket_path = NULL;
     client->options.headers = NULL;
+    client->options.tls = NULL;
     return client;
 }
 
@@ -172,6 +200,7 @@ void weft_http_client_free(struct weft_http_client *client)
     }
     weft__pool_empty(client);
     weft__stream_pool_fini(&client->pool);
+    weft__tls_client_free(client->tls);
     weft__memory_fini(&client->memory);
     weft__free(client->fields);
     weft__free(client->origin.host);

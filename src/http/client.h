@@ -34,6 +34,7 @@
 #include "http/exchange.h"
 #include "http/memory.h"
 #include "net/stream.h"
+#include "net/tls_client.h"
 #include "proto/http1.h"
 #include "proto/url.h"
 
@@ -58,6 +59,7 @@ struct weft__origin {
 struct weft_http_client {
     struct weft_http_client_options options; /* numbers only, with the defaults filled in */
     struct weft__origin origin;
+    struct weft__tls_client *tls; /* NULL: plain HTTP */
     struct weft__http1_limits limits;
     struct weft__http1_field *fields; /* where heads are parsed; a parse never parks */
     struct weft__stream_pool pool;

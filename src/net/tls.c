@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/fail.h"
+#include "net/tls_internal.h"
 #include "net/tls_server.h"
 
 struct weft__tls {
@@ -83,12 +84,12 @@ static BIO_METHOD *socket_method(void)
 
 /* --- life */
 
-struct weft__tls *weft__tls_accept(struct weft__tls_server *server, int fd)
+struct weft__tls *weft__tls_make(SSL_CTX *context, int fd)
 {
     struct weft__tls *tls = calloc(1, sizeof(*tls));
     BIO_METHOD *method = socket_method();
     BIO *bio = method ? BIO_new(method) : NULL;
-    SSL *ssl = SSL_new(weft__tls_server_context(server));
+    SSL *ssl = SSL_new(context);
     if (!tls || !bio || !ssl) {
         BIO_free(bio);
         SSL_free(ssl);
@@ -102,7 +103,20 @@ struct weft__tls *weft__tls_accept(struct weft__tls_server *server, int fd)
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
-    SSL_set_accept_state(ssl);
+    return tls;
+}
+
+SSL *weft__tls_object(const struct weft__tls *tls)
+{
+    return tls->ssl;
+}
+
+struct weft__tls *weft__tls_accept(struct weft__tls_server *server, int fd)
+{
+    struct weft__tls *tls = weft__tls_make(weft__tls_server_context(server), fd);
+    if (tls) {
+        SSL_set_accept_state(tls->ssl);
+    }
     return tls;
 }
 

@@ -57,6 +57,24 @@ struct weft_http_header {
 };
 
 /**
+ * TLS of a client: versions 1.2 and 1.3, forward secrecy only. A zeroed struct trusts the system's
+ * authorities. Sessions are resumed. The environment's SSLKEYLOGFILE gets the secrets, for
+ * debugging.
+ */
+struct weft_http_client_tls {
+    const char *authorities; /**< PEM: whom to trust instead of the system's. NULL: the system's */
+    const char *certificate; /**< PEM: what the client shows when asked, the chain behind it. NULL:
+                                  nothing */
+    const char *key;         /**< PEM, without a password; NULL: in the same file */
+    const char *const *pins; /**< "sha256/" and the hash of a public key in base64 (RFC 7469, 2.4),
+                                  ended by NULL: one of the server's chain has to be among them.
+                                  NULL: any */
+    const char *name; /**< who the server has to be, in place of the URL's host. NULL: that */
+    bool insecure;    /**< believe whoever answers: for tests alone */
+    int minimum;      /**< least version: 12 (the default) or 13 */
+};
+
+/**
  * Options of a client. A zeroed struct with `url` asks for the defaults. Everything is copied.
  * WEFT_FOREVER turns a time off.
  */
@@ -65,6 +83,7 @@ struct weft_http_client_options {
                                   is refused */
     const char *socket_path; /**< of a Unix socket that is connected to instead. NULL: none */
     const struct weft_http_header *headers; /**< sent with each request. NULL: none */
+    const struct weft_http_client_tls *tls; /**< of https. NULL: the defaults */
 
     size_t max_connections; /**< at once; further calls wait their turn. Default 64 */
     size_t max_head;        /**< bytes of a response's head. Default 65,536 */
@@ -117,6 +136,7 @@ struct weft_http_client_stats {
     uint64_t opened;   /**< connections, ever */
     uint64_t reused;   /**< requests on a connection that had served one before, ever */
     uint64_t retries;  /**< calls tried again, ever */
+    uint64_t resumed;  /**< TLS sessions, ever */
     uint64_t stale;    /**< kept connections that had ended when they were looked at, ever */
     size_t busy;       /**< connections in use */
     size_t idle;       /**< connections kept for later */
