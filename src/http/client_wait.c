@@ -66,14 +66,14 @@ static int late(const struct weft__call *call, enum weft__stage stage, int64_t n
         return weft__call_fail(call, WEFT_HTTP_ERROR_TIMEOUT, ETIMEDOUT,
                                "not done in time (see timeout)");
     }
-    int64_t seconds = limit_of(call, stage) / WEFT_SECOND;
+    int64_t ms = limit_of(call, stage) / WEFT_MILLISECOND;
     if (stage == WEFT__STAGE_HEAD) {
         return weft__call_fail(call, WEFT_HTTP_ERROR_RESPONSE_TIMEOUT, ETIMEDOUT,
-                               "no answer for %lld s (see response_timeout)", (long long)seconds);
+                               "no answer for %lld ms (see response_timeout)", (long long)ms);
     }
     return weft__call_fail(call, WEFT_HTTP_ERROR_STALL_TIMEOUT, ETIMEDOUT,
-                           "not a byte %s for %lld s (see stall_timeout)",
-                           stage == WEFT__STAGE_SEND ? "was taken" : "came", (long long)seconds);
+                           "not a byte %s for %lld ms (see stall_timeout)",
+                           stage == WEFT__STAGE_SEND ? "was taken" : "came", (long long)ms);
 }
 
 /* In poll's unit, rounded up: a wait that ends early would be begun again. */
