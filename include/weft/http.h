@@ -13,6 +13,7 @@
 #include <weft/http/router.h>
 #include <weft/http/server.h>
 #include <weft/http/sse.h>
+#include <weft/http/sse_reader.h>
 #include <weft/http/websocket.h>
 
 #endif

@@ -44,6 +44,7 @@ static void fill_in(struct weft_http_client_options *options)
     or_size(&options->max_head, 65536);
     or_size(&options->max_fields, 100);
     or_size(&options->retry_budget, 20);
+    or_size(&options->max_decoded, (size_t)1 << 30);
     or_else(&options->connect_timeout, 10 * WEFT_SECOND);
     or_else(&options->tls_timeout, 10 * WEFT_SECOND);
     or_else(&options->response_timeout, 5 * WEFT_MINUTE);
@@ -116,7 +117,36 @@ static int take_headers(struct weft_http_client *client, const struct weft_http_
                                    : no_memory();
         }
     }
+    if (weft__client_credentials(&client->headers, &client->options) < 0) {
+        return errno == EINVAL ? refuse("the credentials are malformed", client->options.url,
+                                        "no line breaks, and no colon in a user's name")
+                               : no_memory();
+    }
+    if (!client->options.encoded && *weft__decodable() &&
+        !weft_http_headers_get(&client->headers, "accept-encoding")) {
+        return weft_http_headers_add(&client->headers, "accept-encoding", weft__decodable());
+    }
+    client->options.encoded = true;
     return 0;
+}
+
+static int take_proxy(struct weft_http_client *client, const char *url)
+{
+    const struct weft__origin *origin = &client->origin;
+    if (origin->path) {
+        return 0;
+    }
+    if (!url) {
+        url = weft__proxy_of_environment(origin->secure, origin->host, origin->port);
+    }
+    if (!url || !*url || weft__proxy_parse(&client->proxy, &client->memory, url) == 0) {
+        return 0;
+    }
+    return errno == EINVAL || errno == EPROTONOSUPPORT
+               ? refuse("the proxy's URL is malformed", url,
+                        "http://name:password@host:port, or socks5://…; also http_proxy, "
+                        "https_proxy, all_proxy")
+               : no_memory();
 }
 
 static int secure(struct weft_http_client *client, const struct weft_http_client_tls *tls)
@@ -149,7 +179,8 @@ static int secure(struct weft_http_client *client, const struct weft_http_client
 static int set_up(struct weft_http_client *client, const struct weft_http_client_options *options)
 {
     if (take_origin(client, options) < 0 || check(options) < 0 ||
-        take_headers(client, options->headers) < 0 || secure(client, options->tls) < 0) {
+        take_headers(client, options->headers) < 0 || secure(client, options->tls) < 0 ||
+        take_proxy(client, options->proxy) < 0) {
         return -1;
     }
     fill_in(&client->options);
@@ -190,6 +221,8 @@ struct weft_http_client *weft_http_client_new(const struct weft_http_client_opti
     client->options.url = client->options.socket_path = NULL;
     client->options.headers = NULL;
     client->options.tls = NULL;
+    client->options.proxy = NULL;
+    client->options.bearer = client->options.user = client->options.password = NULL;
     return client;
 }
 
@@ -282,8 +315,9 @@ void weft_http_client_stats(const struct weft_http_client *client,
 
 char *weft_http_response_read(struct weft_http_response *response, size_t limit, size_t *length)
 {
+    weft_error_clear();
     char *text = weft_http_body_read_all(response->body, response->memory, limit, length);
-    if (!text && (errno == EMSGSIZE || errno == ENOBUFS || errno == ENOMEM)) {
+    if (!text && !weft_error()) {
         weft_error_set(
             "http", errno == EMSGSIZE ? WEFT_HTTP_ERROR_TOO_LARGE : WEFT_HTTP_ERROR_MEMORY, errno,
             "reading a response: more than %zu bytes, or than memory takes (raise the "

@@ -12,6 +12,8 @@
  *      client.c          options, life, what users call
  *      client_pool.c     which connection: turns, reuse, ends
  *      client_connect.c  a new one
+ *      client_proxy.c    which proxy
+ *      client_tunnel.c   through it
  *      client_call.c     one call from beginning to end
  *      client_head.c     the request's head as bytes
  *      client_send.c     sending it, with the body, while an early answer is looked for
@@ -19,6 +21,8 @@
  *      client_receive.c  the answer's head
  *      client_body.c     the answer's body
  *      client_retry.c    whether and when to try again
+ *      client_decode.c   compressed bodies
+ *      client_auth.c     credentials
  *      client_wait.c     every wait: which deadline it was
  *
  * Nothing here starts a fiber: whatever a call does happens in its caller. So the same code serves
@@ -31,6 +35,7 @@
 #include <weft/sync.h>
 
 #include "base/list.h"
+#include "http/client_proxy.h"
 #include "http/exchange.h"
 #include "http/memory.h"
 #include "net/stream.h"
@@ -59,6 +64,7 @@ struct weft__origin {
 struct weft_http_client {
     struct weft_http_client_options options; /* numbers only, with the defaults filled in */
     struct weft__origin origin;
+    struct weft__proxy proxy;
     struct weft__tls_client *tls; /* NULL: plain HTTP */
     struct weft__http1_limits limits;
     struct weft__http1_field *fields; /* where heads are parsed; a parse never parks */
@@ -189,6 +195,18 @@ void weft__pool_reap(struct weft_http_client *client, int64_t now);
 /** Connect. 0; -1 with weft_error(). */
 int weft__client_connect(struct weft__call *call, struct weft__client_connection *connection);
 
+/** Wait while connecting. 0 look again; -1 with weft_error(). */
+int weft__client_await(const struct weft__call *call, const struct weft__stream *stream,
+                       short events, int64_t deadline);
+
+/* client_tunnel.c */
+
+/** Have a proxy connect to the origin. 0; -1 with weft_error(). */
+int weft__tunnel_connect(struct weft__call *call, struct weft__stream *stream, int64_t deadline);
+
+/** As weft__tunnel_connect(), of a SOCKS5 proxy. */
+int weft__tunnel_socks5(struct weft__call *call, struct weft__stream *stream, int64_t deadline);
+
 /* client_head.c */
 
 /** The request's head in the call's memory; NULL and errno. */
@@ -237,6 +255,24 @@ int weft__retry_failure(struct weft__call *call, unsigned attempt);
 
 /** After an answer: 1 the call is to be tried again, the answer is dropped; 0 it counts; -1. */
 int weft__retry_status(struct weft__call *call, unsigned attempt);
+
+/* client_auth.c */
+
+/** Add the fields of the options' credentials. 0; -1 and errno: EINVAL, ENOMEM, ENOBUFS. */
+int weft__client_credentials(struct weft_http_headers *headers,
+                             const struct weft_http_client_options *options);
+
+/** The value of a Basic field. NULL and errno. */
+char *weft__basic_credentials(struct weft_http_memory *memory, struct weft__slice user,
+                              struct weft__slice password);
+
+/* client_decode.c */
+
+/** What can be undone, for accept-encoding; "" if nothing can. */
+const char *weft__decodable(void);
+
+/** Have the response's body decoded as its content-encoding says. 0; -1 with weft_error(). */
+int weft__decode_response(struct weft__call *call);
 
 /* client_call.c */
 

@@ -186,5 +186,5 @@ int weft__client_call(struct weft_http_client *client, const char *method, const
     if (weft_http_defer(response->memory, end, call) < 0) {
         return weft__call_fail(call, WEFT_HTTP_ERROR_MEMORY, errno, "no memory for a call");
     }
-    return prepare(call) < 0 ? -1 : run(call);
+    return prepare(call) < 0 || run(call) < 0 ? -1 : weft__decode_response(call);
 }

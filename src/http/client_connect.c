@@ -25,6 +25,28 @@ static const char *advice(int error)
     }
 }
 
+static int connecting_late(const struct weft__call *call, bool tls, int64_t deadline)
+{
+    const struct weft_http_client_options *options = &call->client->options;
+    if (deadline == call->deadline) {
+        return weft__call_fail(call, WEFT_HTTP_ERROR_TIMEOUT, ETIMEDOUT,
+                               "not done in time, %s (see timeout)",
+                               tls ? "in the TLS handshake" : "while connecting");
+    }
+    int64_t ms = (tls ? options->tls_timeout : options->connect_timeout) / WEFT_MILLISECOND;
+    return weft__call_fail(
+        call, tls ? WEFT_HTTP_ERROR_TLS_TIMEOUT : WEFT_HTTP_ERROR_CONNECT_TIMEOUT, ETIMEDOUT,
+        tls ? "the TLS handshake took longer than %lld ms (see tls_timeout)"
+            : "not connected after %lld ms (see connect_timeout)",
+        (long long)ms);
+}
+
+/* Whom to connect to first: the proxy, if there is one. */
+static const char *host_of(const struct weft_http_client *client)
+{
+    return client->proxy.kind ? client->proxy.host : client->origin.host;
+}
+
 static int explain(const struct weft__call *call, const struct weft__dial *dial, int64_t deadline)
 {
     const struct weft_http_client *client = call->client;
@@ -32,16 +54,10 @@ static int explain(const struct weft__call *call, const struct weft__dial *dial,
     switch (dial->failure) {
     case WEFT__DIAL_LOOKUP:
         return weft__call_fail(call, WEFT_HTTP_ERROR_LOOKUP, error,
-                               "looking up '%s': %s (is the name right?)", client->origin.host,
+                               "looking up '%s': %s (is the name right?)", host_of(client),
                                dial->detail);
     case WEFT__DIAL_LATE:
-        if (deadline == call->deadline) {
-            return weft__call_fail(call, WEFT_HTTP_ERROR_TIMEOUT, ETIMEDOUT,
-                                   "not done in time, while connecting (see timeout)");
-        }
-        return weft__call_fail(call, WEFT_HTTP_ERROR_CONNECT_TIMEOUT, ETIMEDOUT,
-                               "not connected after %lld ms (see connect_timeout)",
-                               (long long)(client->options.connect_timeout / WEFT_MILLISECOND));
+        return connecting_late(call, false, deadline);
     case WEFT__DIAL_STOPPED:
         return weft__call_stopped(call, error);
     default:
@@ -56,6 +72,21 @@ static int64_t deadline_in(const struct weft__call *call, int64_t timeout)
     int64_t now = weft_now();
     int64_t until = timeout >= WEFT_FOREVER - now ? WEFT_FOREVER : now + timeout;
     return until < call->deadline ? until : call->deadline;
+}
+
+int weft__client_await(const struct weft__call *call, const struct weft__stream *stream,
+                       short events, int64_t deadline)
+{
+    struct pollfd wait = { .fd = stream->fd, .events = events };
+    int64_t left = deadline == WEFT_FOREVER ? WEFT_FOREVER : deadline - weft_now();
+    if (left <= 0) {
+        return connecting_late(call, stream->tls != NULL, deadline);
+    }
+    int64_t ms = left == WEFT_FOREVER ? -1 : (left + WEFT_MILLISECOND - 1) / WEFT_MILLISECOND;
+    if (poll(&wait, 1, ms > INT32_MAX ? INT32_MAX : (int)ms) < 0 && errno != EINTR) {
+        return weft__call_stopped(call, errno);
+    }
+    return 0;
 }
 
 static int handshake_failed(const struct weft__call *call, const struct weft__tls *tls, int error)
@@ -76,33 +107,6 @@ static int handshake_failed(const struct weft__call *call, const struct weft__tl
                            "the connection ended in the TLS handshake: %s", strerror(error));
 }
 
-static int handshake_late(const struct weft__call *call, int64_t deadline)
-{
-    if (deadline == call->deadline) {
-        return weft__call_fail(call, WEFT_HTTP_ERROR_TIMEOUT, ETIMEDOUT,
-                               "not done in time, in the TLS handshake (see timeout)");
-    }
-    return weft__call_fail(call, WEFT_HTTP_ERROR_TLS_TIMEOUT, ETIMEDOUT,
-                           "the TLS handshake took longer than %lld ms (see tls_timeout)",
-                           (long long)(call->client->options.tls_timeout / WEFT_MILLISECOND));
-}
-
-/* Wait for what the handshake wants. 0; -1 with weft_error(). */
-static int wait_for(const struct weft__call *call, const struct weft__stream *stream,
-                    int64_t deadline)
-{
-    struct pollfd wait = { .fd = stream->fd, .events = weft__tls_wants(stream->tls) };
-    int64_t left = deadline == WEFT_FOREVER ? WEFT_FOREVER : deadline - weft_now();
-    if (left <= 0) {
-        return handshake_late(call, deadline);
-    }
-    int64_t ms = left == WEFT_FOREVER ? -1 : (left + WEFT_MILLISECOND - 1) / WEFT_MILLISECOND;
-    if (poll(&wait, 1, ms > INT32_MAX ? INT32_MAX : (int)ms) < 0 && errno != EINTR) {
-        return weft__call_stopped(call, errno);
-    }
-    return 0;
-}
-
 static int secure(struct weft__call *call, struct weft__stream *stream)
 {
     struct weft_http_client *client = call->client;
@@ -115,7 +119,7 @@ static int secure(struct weft__call *call, struct weft__stream *stream)
         if (errno != EAGAIN) {
             return handshake_failed(call, stream->tls, errno);
         }
-        if (wait_for(call, stream, deadline) < 0) {
+        if (weft__client_await(call, stream, weft__tls_wants(stream->tls), deadline) < 0) {
             return -1;
         }
     }
@@ -127,18 +131,37 @@ static int secure(struct weft__call *call, struct weft__stream *stream)
     return 0;
 }
 
+/* The rest of the way, if a proxy is in between. A proxy of HTTP takes plain requests as they are.
+ */
+static int through(struct weft__call *call, struct weft__stream *stream, int64_t deadline)
+{
+    const struct weft_http_client *client = call->client;
+    switch (client->proxy.kind) {
+    case WEFT__PROXY_SOCKS5:
+        return weft__tunnel_socks5(call, stream, deadline);
+    case WEFT__PROXY_HTTP:
+        return client->origin.secure ? weft__tunnel_connect(call, stream, deadline) : 0;
+    default:
+        return 0;
+    }
+}
+
 int weft__client_connect(struct weft__call *call, struct weft__client_connection *connection)
 {
     const struct weft_http_client *client = call->client;
     const struct weft__origin *origin = &client->origin;
     int64_t deadline = deadline_in(call, client->options.connect_timeout);
     struct weft__dial dial;
+    uint16_t port = client->proxy.kind ? client->proxy.port : origin->port;
     int fd = origin->path ? weft__dial_unix(origin->path, deadline, &dial)
-                          : weft__dial_host(origin->host, origin->port, deadline, &dial);
+                          : weft__dial_host(host_of(client), port, deadline, &dial);
     if (fd < 0) {
         return explain(call, &dial, deadline);
     }
     weft__stream_init(&connection->stream, fd, &call->client->pool,
                       client->limits.head + WEFT__HTTP1_ROOM, WEFT_FOREVER);
+    if (through(call, &connection->stream, deadline) < 0) {
+        return -1;
+    }
     return client->tls ? secure(call, &connection->stream) : 0;
 }

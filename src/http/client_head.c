@@ -76,7 +76,10 @@ char *weft__request_head(struct weft__call *call, enum weft__framing framing, ui
     const struct weft_http_client *client = call->client;
     const char *host = weft_http_headers_get(&call->headers, "host");
     host = host ? host : client->origin.authority;
+    bool by_proxy = client->proxy.kind == WEFT__PROXY_HTTP && !client->origin.secure;
+    const char *proves = by_proxy ? client->proxy.authorization : NULL;
     size_t room = strlen(call->method) + strlen(call->target) + strlen(host) +
+                  strlen(client->origin.authority) + (proves ? strlen(proves) : 0) +
                   size_of(&client->headers) + size_of(&call->headers) + OWN;
     char *head = weft_http_allocate(call->response->memory, room);
     if (!head) {
@@ -84,12 +87,21 @@ char *weft__request_head(struct weft__call *call, enum weft__framing framing, ui
     }
     char *at = put_text(head, call->method);
     *at++ = ' ';
+    if (by_proxy) {
+        at = put_text(at, "http://");
+        at = put_text(at, client->origin.authority);
+    }
     at = put_text(at, call->target);
     at = put_text(at, " HTTP/1.1\r\nhost: ");
     at = put_text(at, host);
     at = put(at, "\r\n", 2);
     at = put_fields(at, &client->headers, &call->headers);
     at = put_fields(at, &call->headers, NULL);
+    if (proves) {
+        at = put_text(at, "proxy-authorization: ");
+        at = put_text(at, proves);
+        at = put(at, "\r\n", 2);
+    }
     at = put_framing(at, framing, length);
     at = put(at, "\r\n", 2);
     *size = (size_t)(at - head);

@@ -84,6 +84,14 @@ struct weft_http_client_options {
     const char *socket_path; /**< of a Unix socket that is connected to instead. NULL: none */
     const struct weft_http_header *headers; /**< sent with each request. NULL: none */
     const struct weft_http_client_tls *tls; /**< of https. NULL: the defaults */
+    const char *bearer;   /**< a token, sent as "authorization: Bearer …". NULL: none */
+    const char *user;     /**< sent with `password` as "authorization: Basic …". NULL: none */
+    const char *password; /**< NULL: empty */
+    const char *proxy; /**< "http://name:password@host:port" or "socks5://…"; "": none. NULL: what
+                            http_proxy, https_proxy, all_proxy and no_proxy say */
+    bool encoded;      /**< bodies are handed out as they come; by default gzip, br and zstd are
+                            asked for and undone */
+    size_t max_decoded; /**< bytes that a compressed body may become. Default 1 GiB */
 
     size_t max_connections; /**< at once; further calls wait their turn. Default 64 */
     size_t max_head;        /**< bytes of a response's head. Default 65,536 */
