@@ -9,6 +9,7 @@
 #include <weft/http/body.h>
 #include <weft/http/client.h>
 #include <weft/http/headers.h>
+#include <weft/http/internet.h>
 #include <weft/http/message.h>
 #include <weft/http/router.h>
 #include <weft/http/server.h>

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <weft/error.h>
+#include <weft/http/internet.h>
 #include <weft/time.h>
 
 #include "base/alloc.h"
@@ -14,6 +15,7 @@
 /* A response of its own, with the memory that it and its call lie in. */
 struct reply {
     struct weft_http_response response;
+    const char *url; /* NULL: it is a client's */
     struct weft_http_memory memory;
 };
 
@@ -252,6 +254,7 @@ struct weft_http_response *weft_http_client_request(struct weft_http_client *cli
         return NULL;
     }
     memset(&reply->response, 0, sizeof(reply->response));
+    reply->url = NULL;
     weft__memory_init(&reply->memory);
     reply->response.memory = &reply->memory;
     reply->response.headers.memory = &reply->memory;
@@ -262,6 +265,19 @@ struct weft_http_response *weft_http_client_request(struct weft_http_client *cli
         return NULL;
     }
     return &reply->response;
+}
+
+int weft__response_set_url(struct weft_http_response *response, const char *origin,
+                           const char *target)
+{
+    struct reply *reply = (struct reply *)response;
+    reply->url = weft_http_format(&reply->memory, "%s%s", origin, target);
+    return reply->url ? 0 : -1;
+}
+
+const char *weft_http_response_url(const struct weft_http_response *response)
+{
+    return ((const struct reply *)response)->url;
 }
 
 void weft_http_response_close(struct weft_http_response *response)

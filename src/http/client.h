@@ -9,6 +9,7 @@
  *        |                                                        v
  *        └────── again, if that is safe          kept for the next call, or closed
  *
+ *      internet.c        many origins
  *      client.c          options, life, what users call
  *      client_pool.c     which connection: turns, reuse, ends
  *      client_connect.c  a new one
@@ -76,6 +77,7 @@ struct weft_http_client {
     struct weft__list busy;
     struct weft_semaphore turns; /* permits: connections that may be in use */
     struct weft_http_client_stats stats;
+    size_t calls;    /* whose responses are open */
     uint64_t budget; /* tenths of a retry */
     uint64_t random; /* state of the jitter */
 };
@@ -273,6 +275,12 @@ const char *weft__decodable(void);
 
 /** Have the response's body decoded as its content-encoding says. 0; -1 with weft_error(). */
 int weft__decode_response(struct weft__call *call);
+
+/* client.c */
+
+/** Note where a response is from. 0; -1: ENOMEM. */
+int weft__response_set_url(struct weft_http_response *response, const char *origin,
+                           const char *target);
 
 /* client_call.c */
 

@@ -165,6 +165,7 @@ static void end(void *argument)
     struct weft__call *call = argument;
     weft_http_body_close(&call->answer.body, 0);
     weft__call_release(call, false);
+    call->client->calls--;
 }
 
 int weft__client_call(struct weft_http_client *client, const char *method, const char *target,
@@ -178,13 +179,14 @@ int weft__client_call(struct weft_http_client *client, const char *method, const
     memset(call, 0, sizeof(*call));
     call->client = client;
     call->response = response;
-    call->method = method;
-    call->target = target;
+    call->method = weft__memory_copy(response->memory, method, strlen(method));
+    call->target = weft__memory_copy(response->memory, target, strlen(target));
     call->options = options;
     call->answer.body.closed = true; /* until there is one */
     call->trailers.memory = response->memory;
-    if (weft_http_defer(response->memory, end, call) < 0) {
-        return weft__call_fail(call, WEFT_HTTP_ERROR_MEMORY, errno, "no memory for a call");
+    if (!call->method || !call->target || weft_http_defer(response->memory, end, call) < 0) {
+        return weft__client_fail(client, WEFT_HTTP_ERROR_MEMORY, errno, "no memory for a call");
     }
+    client->calls++;
     return prepare(call) < 0 || run(call) < 0 ? -1 : weft__decode_response(call);
 }
