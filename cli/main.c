@@ -13,6 +13,7 @@ static const struct {
     { "bench", command_bench, "load for a running application, and what it measured" },
     { "doctor", command_doctor, "run a program, then tell what parked and what blocked" },
     { "dump", command_dump, "what every fiber of a running process does, with stacks" },
+    { "get", command_get, "what is behind URLs" },
     { "run", command_run, "an unmodified program, its main as the first fiber" },
     { "top", command_top, "a running process, live: tasks, waits, load, stalls" },
 };

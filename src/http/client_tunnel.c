@@ -125,7 +125,7 @@ static int have(struct weft__call *call, struct weft__stream *stream, size_t siz
 
 static unsigned char byte_at(const struct weft__stream *stream, size_t at)
 {
-    return (unsigned char)weft__buffer_slice(&stream->in).data[at];
+    return (unsigned char)stream->in.data[stream->in.start + at];
 }
 
 static int greet(struct weft__call *call, struct weft__stream *stream, int64_t deadline)
