@@ -89,6 +89,7 @@ static char *read_file(FILE *file, size_t *length)
 static int take_data(struct get_options *options, const char *text)
 {
     free(options->data);
+    options->data = NULL;
     if (text[0] != '@') {
         options->data = strdup(text);
         options->data_length = strlen(text);

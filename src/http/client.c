@@ -135,7 +135,7 @@ static int take_headers(struct weft_http_client *client, const struct weft_http_
 static int take_proxy(struct weft_http_client *client, const char *url)
 {
     const struct weft__origin *origin = &client->origin;
-    if (origin->path) {
+    if (origin->path || client->options.connect) {
         return 0;
     }
     if (!url) {

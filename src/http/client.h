@@ -24,6 +24,7 @@
  *      client_retry.c    whether and when to try again
  *      client_decode.c   compressed bodies
  *      client_auth.c     credentials
+ *      client_handler.c  a client in a server's place
  *      client_wait.c     every wait: which deadline it was
  *
  * Nothing here starts a fiber: whatever a call does happens in its caller. So the same code serves
@@ -63,6 +64,7 @@ struct weft__origin {
 };
 
 struct weft_http_client {
+    struct weft_http_handler handler;        /* client_handler.c */
     struct weft_http_client_options options; /* numbers only, with the defaults filled in */
     struct weft__origin origin;
     struct weft__proxy proxy;

@@ -124,7 +124,7 @@ static ssize_t answer_read(struct weft_http_body *base, const void **chunk)
     if (body->failure) {
         return weft__fail(body->failure);
     }
-    while (!body->done) {
+    while (!body->done && body->call->connection) {
         struct weft__buffer *in = &body->call->connection->stream.in;
         weft__buffer_consume(in, body->pending);
         body->pending = 0;

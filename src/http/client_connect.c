@@ -136,7 +136,7 @@ static int secure(struct weft__call *call, struct weft__stream *stream)
 static int through(struct weft__call *call, struct weft__stream *stream, int64_t deadline)
 {
     const struct weft_http_client *client = call->client;
-    switch (client->proxy.kind) {
+    switch (client->options.connect ? WEFT__PROXY_NONE : client->proxy.kind) {
     case WEFT__PROXY_SOCKS5:
         return weft__tunnel_socks5(call, stream, deadline);
     case WEFT__PROXY_HTTP:
@@ -151,10 +151,11 @@ int weft__client_connect(struct weft__call *call, struct weft__client_connection
     const struct weft_http_client *client = call->client;
     const struct weft__origin *origin = &client->origin;
     int64_t deadline = deadline_in(call, client->options.connect_timeout);
-    struct weft__dial dial;
+    struct weft__dial dial = { WEFT__DIAL_CONNECT, NULL };
     uint16_t port = client->proxy.kind ? client->proxy.port : origin->port;
-    int fd = origin->path ? weft__dial_unix(origin->path, deadline, &dial)
-                          : weft__dial_host(host_of(client), port, deadline, &dial);
+    int fd = client->options.connect ? client->options.connect(client->options.connect_context)
+             : origin->path          ? weft__dial_unix(origin->path, deadline, &dial)
+                                     : weft__dial_host(host_of(client), port, deadline, &dial);
     if (fd < 0) {
         return explain(call, &dial, deadline);
     }

@@ -43,18 +43,18 @@ static bool is_alive(struct weft__client_connection *connection)
 
 void weft__pool_empty(struct weft_http_client *client)
 {
-    while (!weft__list_empty(&client->idle)) {
-        discard(connection_of(client->idle.next));
-    }
-    while (!weft__list_empty(&client->busy)) {
-        discard(connection_of(client->busy.next));
+    struct weft__list *node;
+    while ((node = weft__list_pop(&client->idle)) || (node = weft__list_pop(&client->busy))) {
+        discard(connection_of(node));
     }
 }
 
 void weft__pool_reap(struct weft_http_client *client, int64_t now)
 {
-    while (!weft__list_empty(&client->idle)) {
-        struct weft__client_connection *oldest = connection_of(client->idle.prev);
+    for (struct weft__list *node = client->idle.prev, *before; node != &client->idle;
+         node = before) {
+        struct weft__client_connection *oldest = connection_of(node);
+        before = node->prev;
         if (client->options.keep_alive == WEFT_FOREVER ||
             now - oldest->idle_since < client->options.keep_alive) {
             return;

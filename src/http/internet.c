@@ -95,8 +95,9 @@ void weft_internet_free(struct weft_internet *internet)
     if (!internet) {
         return;
     }
-    while (!weft__list_empty(&internet->places)) {
-        leave(internet, weft__container_of(internet->places.next, struct place, node));
+    struct weft__list *node;
+    while ((node = weft__list_pop(&internet->places))) {
+        leave(internet, weft__container_of(node, struct place, node));
     }
     weft__free(internet);
 }

@@ -242,6 +242,15 @@ int weft_http_server_run(struct weft_http_server *server)
     return serve_shielded(server, &accepting);
 }
 
+int weft_http_server_adopt(struct weft_http_server *server, int fd)
+{
+    if (!server->acceptor || server->stopping) {
+        return weft__fail(ESHUTDOWN);
+    }
+    weft__connection_open(server, fd);
+    return 0;
+}
+
 void weft_http_server_stop(struct weft_http_server *server)
 {
     if (server->stopping) {

@@ -74,7 +74,8 @@ int weft__tls_expect(SSL *ssl, const char *name)
         return X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 ? 0 : weft__fail(ENOMEM);
     }
     bool set = X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1 &&
-               SSL_set_tlsext_host_name(ssl, name) == 1;
+               SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                        (void *)(uintptr_t)name) == 1; /* its macro casts the const away */
     return set ? 0 : weft__fail(ENOMEM);
 }
 

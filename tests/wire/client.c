@@ -168,12 +168,113 @@ static int crowd(void *argument)
     return 0;
 }
 
+/* --- a client as a handler: a proxy */
+
+static void check_proxy(void)
+{
+    struct wire proxy;
+    struct weft_http_client *behind =
+        client_make(server.port, (struct weft_http_client_options){ .retries = -1 });
+    wire_start(&proxy, (struct weft_http_options){ .handler = weft_http_client_handler(behind) });
+    struct weft_http_client *client =
+        client_make(proxy.port, (struct weft_http_client_options){ 0 });
+    const struct weft_http_header headers[] = { { "x-mine", "passed on" },
+                                                { "te", "gzip" },
+                                                { 0 } };
+    struct weft_http_response *response = weft_http_client_get(
+        client, "/show?a=b", &(struct weft_http_request_options){ .headers = headers });
+    must(response, "through a proxy: %s", weft_error() ? weft_error()->message : "");
+    const char *text = client_text(response);
+    ok(strstr(text, "query=a=b") && strstr(text, "x-mine=passed on") &&
+           strstr(text, "via=1.1 weft"),
+       "a proxy passes a request on");
+    ok(!strstr(text, "\nte="), "but for what belongs to the connection");
+    weft_http_response_close(response);
+    check_post(client);
+    check_write(client);
+    check_head(client);
+    weft_http_client_free(client);
+    wire_stop(&proxy);
+    weft_http_client_free(behind);
+}
+
+static void check_proxy_failures(void)
+{
+    struct wire gone;
+    struct wire proxy;
+    wire_start(&gone, (struct weft_http_options){ 0 });
+    wire_stop(&gone);
+    struct weft_http_client *behind =
+        client_make(gone.port, (struct weft_http_client_options){ .retries = -1 });
+    wire_start(&proxy, (struct weft_http_options){ .handler = weft_http_client_handler(behind) });
+    struct weft_http_client *client =
+        client_make(proxy.port, (struct weft_http_client_options){ 0 });
+    struct weft_http_response *response = weft_http_client_get(client, "/", NULL);
+    is_int(response ? response->status : 0, 502, "a proxy without an origin answers 502");
+    weft_http_response_close(response);
+    weft_http_client_free(client);
+    wire_stop(&proxy);
+    weft_http_client_free(behind);
+}
+
+/* --- a server without a port */
+
+static int adopt(void *context)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        return -1;
+    }
+    if (weft_http_server_adopt(context, pair[0]) < 0) {
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
+    return pair[1];
+}
+
+static int serve(void *argument)
+{
+    return weft_http_server_run(*(struct weft_http_server **)argument);
+}
+
+static int mock(void *argument)
+{
+    (void)argument;
+    struct weft_http_options options = { .handler = app_make(), .address = "127.0.0.1:0" };
+    struct weft_http_server *mocked = weft_http_server_new(&options);
+    must(mocked, "a server");
+    is_int(weft_http_server_adopt(mocked, -1), -1, "a server that does not run adopts nothing");
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .name = "mock" };
+    weft_go(&scope, serve, (struct weft_http_server *){ mocked });
+    struct weft_http_client_options by_pair = { .url = "http://api.example",
+                                                .connect = adopt,
+                                                .connect_context = mocked };
+    struct weft_http_client *client = weft_http_client_new(&by_pair);
+    must(client, "a client");
+    struct weft_http_response *response = weft_http_client_get(client, "/show", NULL);
+    must(response, "an answer: %s", weft_error() ? weft_error()->message : "");
+    ok(strstr(client_text(response), "authority=api.example"), "a server behind a pair of sockets");
+    weft_http_response_close(response);
+    check_reuse(client);
+    weft_http_client_free(client);
+    weft_http_server_stop(mocked);
+    is_int(weft_scope_wait(&scope), 0, "ends as ever");
+    weft_http_server_free(mocked);
+    return 0;
+}
+
 int main(void)
 {
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
     wire_start(&server, (struct weft_http_options){ 0 });
     must(weft_run(everything, NULL) == 0, "in a fiber");
     everything(NULL);
     must(weft_run(crowd, NULL) == 0, "a crowd");
+    check_proxy();
+    check_proxy_failures();
+    must(weft_run(mock, NULL) == 0, "a mock");
     wire_stop(&server);
     return done_testing();
 }

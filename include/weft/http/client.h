@@ -93,6 +93,11 @@ struct weft_http_client_options {
                             asked for and undone */
     size_t max_decoded; /**< bytes that a compressed body may become. Default 1 GiB */
 
+    /** Makes each connection: a connected stream socket, owned by the client from then on; -1 and
+        errno. For tests, beside weft_http_server_adopt(). NULL: the client connects */
+    int (*connect)(void *context);
+    void *connect_context; /**< handed to it */
+
     size_t max_connections; /**< at once; further calls wait their turn. Default 64 */
     size_t max_head;        /**< bytes of a response's head. Default 65,536 */
     size_t max_fields;      /**< fields in it. Default 100, at most 256 */
@@ -263,6 +268,22 @@ weft_http_client_put(struct weft_http_client *client, const char *target,
 WEFT_API struct weft_http_response *
 weft_http_client_delete(struct weft_http_client *client, const char *target,
                         const struct weft_http_request_options *options);
+
+/**
+ * A client as a handler: what it is asked, it asks its origin. A proxy is a server with this
+ * handler.
+ *
+ * Fields that belong to a connection are not passed on, in either direction; `via` is added. Bodies
+ * are passed on as they come. Where the origin can't be asked the answer is 502, or 504 after a
+ * timeout, and the reason is logged.
+ *
+ * @param client    Lives as long as the handler is used, by fibers of the same loop.
+ * @return          The handler.
+ * Blocks           never
+ * Ownership        the client's
+ * Source           RFC 9110, 7.6
+ */
+WEFT_API struct weft_http_handler *weft_http_client_handler(struct weft_http_client *client);
 
 /**
  * Take a client's figures.

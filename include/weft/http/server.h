@@ -133,6 +133,21 @@ WEFT_API int weft_http_server_port(const struct weft_http_server *server);
 WEFT_API int weft_http_server_run(struct weft_http_server *server);
 
 /**
+ * Serve a connected socket as if it had been accepted.
+ *
+ * With one end of socketpair(2) a test has a server without a port: see `connect` of struct
+ * weft_http_client_options.
+ *
+ * @param server    Running.
+ * @param fd        A connected stream socket. The server's from then on, unless the call fails.
+ * @return          0; -1 and errno otherwise.
+ * Errors           ESHUTDOWN it does not run, or is being stopped.
+ * Blocks           never
+ * Threads          the thread that runs it
+ */
+WEFT_API int weft_http_server_adopt(struct weft_http_server *server, int fd);
+
+/**
  * Ask a running server to end gracefully. Asking twice cuts the grace period short.
  *
  * @param server    Running; otherwise weft_http_server_run() ends as soon as it is called.
