@@ -8,6 +8,7 @@
 
 #include <weft/http/body.h>
 #include <weft/http/client.h>
+#include <weft/http/cookies.h>
 #include <weft/http/headers.h>
 #include <weft/http/internet.h>
 #include <weft/http/message.h>

@@ -25,6 +25,7 @@
  *      client_decode.c   compressed bodies
  *      client_auth.c     credentials
  *      client_handler.c  a client in a server's place
+ *      client_cookies.c  between calls and a jar
  *      client_wait.c     every wait: which deadline it was
  *
  * Nothing here starts a fiber: whatever a call does happens in its caller. So the same code serves
@@ -283,6 +284,14 @@ int weft__decode_response(struct weft__call *call);
 /** Note where a response is from. 0; -1: ENOMEM. */
 int weft__response_set_url(struct weft_http_response *response, const char *origin,
                            const char *target);
+
+/* client_cookies.c */
+
+/** Add the jar's cookies to a call's headers. 0; -1 with weft_error(). */
+int weft__call_cookies(struct weft__call *call);
+
+/** Keep what the response sets. */
+void weft__call_keep_cookies(struct weft__call *call);
 
 /* client_call.c */
 

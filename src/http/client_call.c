@@ -46,9 +46,11 @@ static int take_headers(struct weft__call *call)
     }
     const char *type = !options ? NULL : options->json ? "application/json" : options->type;
     if (type && !weft_http_headers_get(&call->headers, "content-type")) {
-        return add_header(call, "content-type", type);
+        if (add_header(call, "content-type", type) < 0) {
+            return -1;
+        }
     }
-    return 0;
+    return weft__call_cookies(call);
 }
 
 static int take_body(struct weft__call *call)
@@ -188,5 +190,9 @@ int weft__client_call(struct weft_http_client *client, const char *method, const
         return weft__client_fail(client, WEFT_HTTP_ERROR_MEMORY, errno, "no memory for a call");
     }
     client->calls++;
-    return prepare(call) < 0 || run(call) < 0 ? -1 : weft__decode_response(call);
+    if (prepare(call) < 0 || run(call) < 0) {
+        return -1;
+    }
+    weft__call_keep_cookies(call);
+    return weft__decode_response(call);
 }

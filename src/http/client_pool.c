@@ -43,8 +43,10 @@ static bool is_alive(struct weft__client_connection *connection)
 
 void weft__pool_empty(struct weft_http_client *client)
 {
-    struct weft__list *node;
-    while ((node = weft__list_pop(&client->idle)) || (node = weft__list_pop(&client->busy))) {
+    weft__list_each(node, &client->idle) {
+        discard(connection_of(node));
+    }
+    weft__list_each(node, &client->busy) {
         discard(connection_of(node));
     }
 }

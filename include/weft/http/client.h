@@ -17,6 +17,7 @@
 #define WEFT_HTTP_CLIENT_H
 
 #include <weft/base.h>
+#include <weft/http/cookies.h>
 #include <weft/http/message.h>
 
 WEFT_BEGIN_DECLS
@@ -84,7 +85,9 @@ struct weft_http_client_options {
     const char *socket_path; /**< of a Unix socket that is connected to instead. NULL: none */
     const struct weft_http_header *headers; /**< sent with each request. NULL: none */
     const struct weft_http_client_tls *tls; /**< of https. NULL: the defaults */
-    const char *bearer;   /**< a token, sent as "authorization: Bearer …". NULL: none */
+    struct weft_cookies *cookies; /**< set and sent; borrowed, one jar serves many clients. NULL: no
+                                       cookies */
+    const char *bearer;           /**< a token, sent as "authorization: Bearer …". NULL: none */
     const char *user;     /**< sent with `password` as "authorization: Basic …". NULL: none */
     const char *password; /**< NULL: empty */
     const char *proxy; /**< "http://name:password@host:port" or "socks5://…"; "": none. NULL: what
