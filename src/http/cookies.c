@@ -60,8 +60,10 @@ static void drop(struct weft_cookies *cookies, struct cookie *cookie)
 
 void weft_cookies_free(struct weft_cookies *cookies)
 {
-    struct weft__list *node;
-    while (cookies && (node = weft__list_pop(&cookies->list))) {
+    if (!cookies) {
+        return;
+    }
+    weft__list_each(node, &cookies->list) {
         drop(cookies, cookie_of(node));
     }
     weft__free(cookies);
@@ -221,15 +223,22 @@ static bool hides_secure(struct weft_cookies *cookies, const struct cookie *fres
     return false;
 }
 
-static void make_room(struct weft_cookies *cookies, const char *domain, int64_t now)
+static void drop_expired(struct weft_cookies *cookies, int64_t now)
+{
+    weft__list_each(node, &cookies->list) {
+        if (cookie_of(node)->expires <= now) {
+            drop(cookies, cookie_of(node));
+        }
+    }
+}
+
+static void make_room(struct weft_cookies *cookies, const char *domain)
 {
     struct cookie *oldest = NULL;
     size_t same = 0;
     weft__list_each(node, &cookies->list) {
         struct cookie *cookie = cookie_of(node);
-        if (cookie->expires <= now) {
-            drop(cookies, cookie);
-        } else if (strcmp(cookie->domain, domain) == 0) {
+        if (strcmp(cookie->domain, domain) == 0) {
             oldest = oldest ? oldest : cookie;
             same++;
         }
@@ -250,7 +259,8 @@ static void put(struct weft_cookies *cookies, struct cookie *cookie, int64_t now
         cookies->count++;
         drop(cookies, old);
     } else {
-        make_room(cookies, cookie->domain, now);
+        drop_expired(cookies, now);
+        make_room(cookies, cookie->domain);
         weft__list_append(&cookies->list, &cookie->node);
         cookies->count++;
     }

@@ -62,10 +62,10 @@ WEFT_API int weft_cookies_set(struct weft_cookies *cookies, const char *url, con
  *
  * @param cookies   Any.
  * @param url       Of http or https.
- * @return          A cookie field's value, such as "id=1; name=x", to be freed with free(); NULL
- * and errno if there is none. Errors           ENOENT no cookie is for it; EINVAL the URL; ENOMEM.
+ * @return          A cookie field's value, such as "id=1; name=x"; NULL and errno otherwise.
+ * Errors           ENOENT no cookie is for it; EINVAL the URL; ENOMEM.
  * Blocks           never
- * Ownership        the caller's
+ * Ownership        the caller's, to be freed with free()
  * Source           RFC 6265bis, 5.7.3
  */
 WEFT_API char *weft_cookies_get(struct weft_cookies *cookies, const char *url);
