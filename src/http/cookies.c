@@ -223,30 +223,24 @@ static bool hides_secure(struct weft_cookies *cookies, const struct cookie *fres
     return false;
 }
 
-static void drop_expired(struct weft_cookies *cookies, int64_t now)
+/* Each new cookie lets one go, if it must: an expired one first. */
+static void make_room(struct weft_cookies *cookies, const char *domain, int64_t now)
 {
-    weft__list_each(node, &cookies->list) {
-        if (cookie_of(node)->expires <= now) {
-            drop(cookies, cookie_of(node));
-        }
-    }
-}
-
-static void make_room(struct weft_cookies *cookies, const char *domain)
-{
+    struct cookie *expired = NULL;
     struct cookie *oldest = NULL;
     size_t same = 0;
     weft__list_each(node, &cookies->list) {
         struct cookie *cookie = cookie_of(node);
-        if (strcmp(cookie->domain, domain) == 0) {
-            oldest = oldest ? oldest : cookie;
-            same++;
-        }
+        bool own = strcmp(cookie->domain, domain) == 0;
+        expired = cookie->expires <= now && (own || !expired) ? cookie : expired;
+        oldest = own && !oldest ? cookie : oldest;
+        same += own;
     }
+    bool expired_own = expired && strcmp(expired->domain, domain) == 0;
     if (same >= WEFT_COOKIES_DOMAIN_MAX) {
-        drop(cookies, oldest);
+        drop(cookies, expired_own ? expired : oldest);
     } else if (cookies->count >= WEFT_COOKIES_MAX) {
-        drop(cookies, cookie_of(cookies->list.next));
+        drop(cookies, expired ? expired : cookie_of(cookies->list.next));
     }
 }
 
@@ -259,8 +253,7 @@ static void put(struct weft_cookies *cookies, struct cookie *cookie, int64_t now
         cookies->count++;
         drop(cookies, old);
     } else {
-        drop_expired(cookies, now);
-        make_room(cookies, cookie->domain);
+        make_room(cookies, cookie->domain, now);
         weft__list_append(&cookies->list, &cookie->node);
         cookies->count++;
     }
