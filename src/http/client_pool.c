@@ -66,25 +66,37 @@ void weft__pool_reap(struct weft_http_client *client, int64_t now)
     }
 }
 
-static struct weft__client_connection *take_kept(struct weft_http_client *client)
+/* Looking may give way to other fibers, so a connection is taken out of the list before. */
+static struct weft__client_connection *find_alive(struct weft_http_client *client,
+                                                  struct weft__list *dead)
 {
-    if (weft__list_empty(&client->idle)) {
-        return NULL;
-    }
-    weft__pool_reap(client, weft_now());
     struct weft__list *node;
     while ((node = weft__list_pop(&client->idle))) {
         struct weft__client_connection *connection = connection_of(node);
         client->stats.idle--;
+        weft__list_append(&client->busy, node);
         if (is_alive(connection)) {
-            weft__list_append(&client->busy, &connection->node);
             client->stats.reused++;
             return connection;
         }
         client->stats.stale++;
-        discard(connection);
+        weft__list_move(dead, node);
     }
     return NULL;
+}
+
+static struct weft__client_connection *take_kept(struct weft_http_client *client)
+{
+    struct weft__list dead = WEFT__LIST(dead);
+    if (weft__list_empty(&client->idle)) {
+        return NULL;
+    }
+    weft__pool_reap(client, weft_now());
+    struct weft__client_connection *found = find_alive(client, &dead);
+    weft__list_each(node, &dead) {
+        discard(connection_of(node));
+    }
+    return found;
 }
 
 /* Outside of a runtime nobody else could give a connection back. */
