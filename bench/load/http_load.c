@@ -1,9 +1,10 @@
-/* Load for the HTTP servers: http_load PORT CONNECTIONS MILLISECONDS PID PATH [PERIOD].
+/* Load for the HTTP servers: http_load PORT CONNECTIONS MILLISECONDS PID PATH [PERIOD|idle].
  *
  * Without a period, one GET is in flight on every connection, and each answer is as long as the
  * first one. With a period (of ms), one GET a connection is answered by a stream of events, of
- * which one should come each period: what is measured is how far apart they come. The CPU time of
- * process PID in the measured window is divided by the answers or events of it. */
+ * which one should come each period: what is measured is how far apart they come. With "idle", one
+ * GET a connection is answered, and what memory the connections then have is measured. The CPU time
+ * of process PID in the measured window is divided by the answers or events of it. */
 #include "load.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ static struct load {
     int epoll;
     int pid;
     int64_t period; /* ns; 0: requests and answers */
+    bool idle;
     size_t count;
     size_t answer; /* bytes; 0: not known yet */
     char request[256];
@@ -82,7 +84,7 @@ static int take_answer(struct connection *connection, const char *piece, size_t 
     if (connection->received < load.answer)
         return 0;
     sample(bench_clock(CLOCK_MONOTONIC) - connection->at);
-    return request_send(connection);
+    return load.idle ? 0 : request_send(connection);
 }
 
 /* An event ends with an empty line. */
@@ -181,12 +183,13 @@ static int begin(uint16_t port)
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        fprintf(stderr, "usage: http_load PORT CONNECTIONS MILLISECONDS PID PATH [PERIOD]\n");
+        fprintf(stderr, "usage: http_load PORT CONNECTIONS MILLISECONDS PID PATH [PERIOD|idle]\n");
         return 2;
     }
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.count = strtoull(argv[2], NULL, 10);
     load.pid = (int)strtol(argv[4], NULL, 10);
+    load.idle = argc > 6 && strcmp(argv[6], "idle") == 0;
     load.period = argc > 6 ? strtoll(argv[6], NULL, 10) * 1000000 : 0;
     load.connections = calloc(load.count, sizeof *load.connections);
     load.samples = calloc(samples_max, sizeof *load.samples);
@@ -195,7 +198,7 @@ int main(int argc, char **argv)
         return die("preparing");
     if (begin((uint16_t)strtoul(argv[1], NULL, 10)) < 0)
         return die("connecting");
-    if (measure(strtoll(argv[3], NULL, 10)) < 0)
+    if (!load.idle && measure(strtoll(argv[3], NULL, 10)) < 0)
         return die("asking");
     return 0;
 }

@@ -1,12 +1,12 @@
 /* A server that answers everything with the same bytes, as one writes it by hand when nothing else
  * matters: one epoll loop, one read and one write a request, no parsing. What asks for /events gets
- * an event each time that one timer for all of them fires: epoll_http [PERIOD in ms]. */
+ * an event each PERIOD of its own: epoll_http [PERIOD in ms]. All periods being the same, whoever
+ * is due next stands first in one queue. */
 #include "echo.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
@@ -26,8 +26,20 @@ static const char head[] = "HTTP/1.1 200 OK\r\n"
                            "transfer-encoding: chunked\r\n\r\n";
 static const char event_text[] = "16\r\ndata: a piece of text\n\n\r\n";
 
-static int listening[CONNECTIONS];
-static size_t listeners;
+struct listener {
+    int fd;
+    int64_t due;
+};
+
+static int64_t period = 50000000;
+static struct listener queue[CONNECTIONS]; /* a ring */
+static size_t first, listeners;
+
+static void listener_add(int fd, int64_t due)
+{
+    if (listeners < CONNECTIONS)
+        queue[(first + listeners++) % CONNECTIONS] = (struct listener){ fd, due };
+}
 
 static void answer_one(int fd)
 {
@@ -39,26 +51,32 @@ static void answer_one(int fd)
 
     if (got < 0 && errno == EAGAIN)
         return;
-    if (got <= 0 || write(fd, text, size) != (ssize_t)size) {
+    if (got <= 0 || write(fd, text, size) != (ssize_t)size)
         close(fd);
-        return;
-    }
-    if (events && listeners < CONNECTIONS)
-        listening[listeners++] = fd;
+    else if (events)
+        listener_add(fd, bench_clock(CLOCK_MONOTONIC) + period);
 }
 
-static void send_events(int timer)
+static void send_events(void)
 {
-    uint64_t times;
+    int64_t now = bench_clock(CLOCK_MONOTONIC);
 
-    if (read(timer, &times, sizeof times) != sizeof times)
-        return;
-    for (size_t i = 0; i < listeners;) {
-        if (send(listening[i], event_text, sizeof event_text - 1, MSG_NOSIGNAL) < 0)
-            listening[i] = listening[--listeners];
-        else
-            i++;
+    while (listeners > 0 && queue[first].due <= now) {
+        struct listener listener = queue[first];
+        first = (first + 1) % CONNECTIONS;
+        listeners--;
+        if (send(listener.fd, event_text, sizeof event_text - 1, MSG_NOSIGNAL) >= 0)
+            listener_add(listener.fd, listener.due + period);
     }
+}
+
+/* Until somebody is due; whole milliseconds, rounded up. */
+static int pause_now(void)
+{
+    if (listeners == 0)
+        return -1;
+    int64_t left = queue[first].due - bench_clock(CLOCK_MONOTONIC);
+    return left <= 0 ? 0 : (int)((left + 999999) / 1000000);
 }
 
 static void accept_all(int epoll, int listener)
@@ -74,28 +92,22 @@ static void accept_all(int epoll, int listener)
 int main(int argc, char **argv)
 {
     static struct epoll_event events[EVENTS];
-    long period = argc > 1 ? strtol(argv[1], NULL, 10) : 50;
     int listener = echo_listen(SOCK_NONBLOCK);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    struct timespec span = { period / 1000, period % 1000 * 1000000 };
-    struct epoll_event at_listener = { .events = EPOLLIN, .data.fd = listener };
-    struct epoll_event at_timer = { .events = EPOLLIN, .data.fd = timer };
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
 
-    if (listener < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &at_listener) < 0 ||
-        timerfd_settime(timer, 0, &(struct itimerspec){ span, span }, NULL) < 0 ||
-        epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &at_timer) < 0)
+    if (argc > 1)
+        period = strtoll(argv[1], NULL, 10) * 1000000;
+    if (listener < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0)
         return 1;
     for (;;) {
-        int count = epoll_wait(epoll, events, EVENTS, -1);
+        int count = epoll_wait(epoll, events, EVENTS, pause_now());
         for (int i = 0; i < count; i++) {
-            int fd = events[i].data.fd;
-            if (fd == listener)
+            if (events[i].data.fd == listener)
                 accept_all(epoll, listener);
-            else if (fd == timer)
-                send_events(timer);
             else
-                answer_one(fd);
+                answer_one(events[i].data.fd);
         }
+        send_events();
     }
 }

@@ -107,6 +107,20 @@ def events(bench, report, clients, period):
                 False)
 
 
+def idle(bench, report):
+    """Resident memory of a connection that has been answered and waits for its next request."""
+    samples = bench.turns([
+        Program("weft", bench.path("weft-http")),
+        installed("nginx", "nginx"),
+        installed("node", "node", PEERS / "http.js"),
+        Program("go", bench.path("go-http")),
+    ], lambda program: loaded(bench, program, 8000, "/", "idle"), rounds=1)
+    for peer in ("nginx", "node", "go"):
+        report.compare(samples, "http_memory", "KiB", peer, title="idle_8000_memory")
+    report.line("idle_8000_memory", "KiB", samples.get("weft", "http_memory"), [1], "bar", Ratio(1),
+                False)
+
+
 def sleeping(bench, report):
     """4,096 connections to a handler that sleeps 10 ms, against one that does not: no core answers
     the 409,600 requests a second that would be, so what is left of the rate is the measure."""
@@ -147,6 +161,7 @@ def run(bench, report):
         hello(bench, report, connections)
     for clients, period in ((1000, 50), (5000, 100)):
         events(bench, report, clients, period)
+    idle(bench, report)
     sleeping(bench, report)
     fan_out(bench, report)
     unmasking(bench, report)

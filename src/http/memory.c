@@ -107,6 +107,9 @@ void *weft__memory_keep(struct weft_http_memory *memory, const void *data, size_
 
 char *weft__memory_vformat(struct weft_http_memory *memory, const char *format, va_list args)
 {
+    if (!strchr(format, '%')) {
+        return weft__memory_keep(memory, format, strlen(format) + 1);
+    }
     /* Most texts fit into what is left of the row, so that they are formatted once. */
     va_list again;
     va_copy(again, args);
