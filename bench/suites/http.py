@@ -20,8 +20,10 @@ http {{
     access_log off; keepalive_requests 1000000000;
     client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
+    ssl_protocols TLSv1.3; ssl_session_cache off;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096 {tls};
+        location /bulk {{ root {folder}; }}
         location / {{ default_type text/plain; return 200 "Hello world\\n"; }}
     }}
 }}
@@ -40,13 +42,25 @@ def answers(port):
     return False
 
 
+def certificate(folder):
+    """The paths of a new one and of its key, both ECDSA."""
+    paths = pathlib.Path(folder, "certificate.pem"), pathlib.Path(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+                    "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
+    return paths
+
+
 @contextlib.contextmanager
-def nginx(program):
+def nginx(program, paths=None):
     """One process that answers by itself; yields (process, port) as Bench.server() does."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         config = pathlib.Path(folder, "nginx.conf")
-        config.write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
+        tls = f"ssl; ssl_certificate {paths[0]}; ssl_certificate_key {paths[1]}" if paths else ""
+        config.write_text(NGINX.format(folder=folder, port=port, tls=tls), encoding="utf-8")
+        if paths:
+            pathlib.Path(folder, "bulk").write_bytes(bytes(64 << 20))
         with subprocess.Popen(pinned(SERVER_CPU, [*program.command, "-p", folder, "-c", config]),
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
@@ -121,6 +135,25 @@ def idle(bench, report):
                 False)
 
 
+def tls(bench, report):
+    """Handshakes that resume nothing, and 64 MiB at a time, over TLS 1.3 with ECDSA P-256."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = certificate(folder)
+        programs = [Program("weft", bench.path("weft-http"), 50, *paths), installed("nginx", "nginx")]
+
+        def turn(kind):
+            def once(program):
+                serving = (nginx(program, paths) if program.name == "nginx"
+                           else bench.server(program))
+                with serving as (process, port):
+                    return bench.load("tls-load", port, MILLISECONDS, process.pid, kind)
+            return once
+
+        for kind, unit in (("handshakes", "us"), ("bulk", "us/MiB")):
+            samples = bench.turns(programs, turn(kind))
+            report.compare(samples, "tls_cpu", unit, "nginx", Ratio(1), title=f"tls_{kind}_cpu")
+
+
 def sleeping(bench, report):
     """4,096 connections to a handler that sleeps 10 ms, against one that does not: no core answers
     the 409,600 requests a second that would be, so what is left of the rate is the measure."""
@@ -163,5 +196,6 @@ def run(bench, report):
         events(bench, report, clients, period)
     idle(bench, report)
     sleeping(bench, report)
+    tls(bench, report)
     fan_out(bench, report)
     unmasking(bench, report)

@@ -38,7 +38,17 @@ static int events(struct weft_http_handler *handler, struct weft_http_request *r
     return weft_sse_response(request, response, tick, NULL, 0);
 }
 
+static char much[64 << 20];
+
+static int bulk(struct weft_http_handler *handler, struct weft_http_request *request,
+                struct weft_http_response *response)
+{
+    (void)handler, (void)request;
+    return weft_http_response_borrow(response, 200, "application/octet-stream", much, sizeof much);
+}
+
 static struct weft_http_route routes[] = {
+    { "GET", "/bulk", { .call = bulk } },
     { "GET", "/", { .call = hello } },
     { "GET", "/slow", { .call = slow } },
     { "GET", "/events", { .call = events } },
@@ -58,9 +68,12 @@ int main(int argc, char **argv)
         period = strtoll(argv[1], NULL, 10) * WEFT_MILLISECOND;
     if (weft_http_router_init(&router, routes, sizeof routes / sizeof *routes) < 0)
         return 1;
+    struct weft_http_certificate files = { argc > 3 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL };
+    struct weft_http_tls tls = { .certificates = &files, .count = 1 };
     struct weft_http_options options = { .handler = &router.handler,
                                          .address = "127.0.0.1:0",
-                                         .max_connections = 20000 };
+                                         .max_connections = 20000,
+                                         .tls = argc > 3 ? &tls : NULL };
     struct weft_http_server *server = weft_http_server_new(&options);
     if (!server || weft_run(serve, server) < 0)
         return 1;
