@@ -165,6 +165,7 @@ static void set_protocol(SSL_CTX *context, struct weft__tls_server *server)
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(context, 1); /* a record with its header: half the system calls */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets hold the sessions */
     SSL_CTX_set_timeout(context, SESSION_SECONDS);
     SSL_CTX_set_num_tickets(context, TICKETS);
