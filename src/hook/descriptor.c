@@ -178,7 +178,7 @@ static int64_t socket_deadline(struct weft__fiber *self, int fd, uint32_t events
     return weft__deadline_after(self, &duration);
 }
 
-static uint32_t generation_of(int fd)
+uint32_t weft__generation(int fd)
 {
     struct weft__fd *entry = weft__fd(fd);
     return entry ? atomic_load_explicit(&entry->generation, memory_order_acquire) : 0;
@@ -189,10 +189,10 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
 {
     if (!patience->begun) {
         patience->begun = true;
-        patience->generation = generation_of(fd);
+        patience->generation = weft__generation(fd);
         patience->deadline =
             weft__is_socket(weft__kind(fd)) ? socket_deadline(self, fd, events) : INT64_MAX;
-    } else if (patience->generation != generation_of(fd)) {
+    } else if (patience->generation != weft__generation(fd)) {
         return -EBADF;
     }
     /* With a time limit a call is never begun again: signal(7). */
@@ -208,7 +208,7 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
     ready = weft__interruptible_end(self, ready);
     if (ready < 0)
         return (int)ready;
-    return patience->generation == generation_of(fd) ? 0 : -EBADF;
+    return patience->generation == weft__generation(fd) ? 0 : -EBADF;
 }
 
 int weft__await(struct weft__fiber *self, int fd, uint32_t events, struct weft__patience *patience)

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,8 +20,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -112,6 +115,9 @@ unsigned weft__flags(int fd);
 
 /** Somebody else may change its flags, or take what comes to it, from now on. */
 void weft__share(int fd);
+
+/** How often a descriptor's number has changed hands. */
+uint32_t weft__generation(int fd);
 
 /** Whether the next call on a socket will report an error that came from the network. */
 bool weft__error_pending(int fd);
