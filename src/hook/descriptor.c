@@ -356,6 +356,11 @@ int weft__hook_fclose(struct weft__fiber *self, FILE *stream)
 {
     if (weft__popen_owns(stream))
         return weft__hook_pclose(self, stream);
+    if (!self && (weft__stream_waits(stream) || weft__stream_waits_wide(stream))) {
+        /* A fiber may be writing: it is waited for before the C library locks all streams. */
+        WEFT__REAL(flockfile)(stream);
+        WEFT__REAL(funlockfile)(stream);
+    }
     int unwritten = weft__stream_finish(self, stream), error = errno;
     weft__stream_forget(stream);
     int fd = fileno(stream);

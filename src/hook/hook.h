@@ -31,6 +31,7 @@
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "base/fail.h"
 #include "base/raw.h"
@@ -192,6 +193,11 @@ static inline struct timespec weft__timespec(int64_t ns)
 
 /** A system call on another thread, the fiber parked: the result or a negative errno. */
 long weft__offload_raw(long number, long a, long b, long c, long d, long e, long f);
+
+/* opening.c */
+
+/** Whether an open may wait for somebody: of a FIFO, or a terminal line. */
+bool weft__open_waits(int folder, const char *path, int flags);
 
 /* parts.c: an I/O vector of which a part has been moved */
 

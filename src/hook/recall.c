@@ -11,8 +11,8 @@ enum {
 };
 
 struct call {
-    long number;
-    long arguments[6];
+    long (*perform)(void *argument);
+    void *argument;
     long result;
     struct weft__lock lock;
     pid_t thread; /* that makes it; 0: none yet, or it has ended. Under the lock */
@@ -100,17 +100,16 @@ static void set_thread(struct call *call, pid_t thread)
     weft__lock_leave(&call->lock);
 }
 
-/* A summons that comes too late for one call may end the next one, which nobody has called back. */
+/* A summons that came too late for the thread's last call is taken before this one begins. */
 static int make(void *argument)
 {
     struct call *call = argument;
-    const long *a = call->arguments;
     int number = call->summons;
     listen_to(number, true);
     set_thread(call, gettid());
     long result = -EINTR;
     while (result == -EINTR && !atomic_load(&call->recalled))
-        result = weft__raw6(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+        result = call->perform(call->argument);
     call->result = result;
     set_thread(call, 0);
     listen_to(number, false);
@@ -159,14 +158,12 @@ static bool reserve(void)
     return false;
 }
 
-long weft__recallable(struct weft__fiber *self, int64_t deadline, long number,
-                      const long arguments[6])
+long weft__recallable_function(struct weft__fiber *self, int64_t deadline,
+                               long (*function)(void *argument), void *argument)
 {
-    struct call call = { .number = number, .summons = find_summons() };
+    struct call call = { .perform = function, .argument = argument, .summons = find_summons() };
     if (!call.summons || !reserve())
         return WEFT__RECALL_BUSY;
-    for (int i = 0; i < 6; i++)
-        call.arguments[i] = arguments[i];
     weft__parker_init(&call.parker, self);
     int saved = errno;
     int error = weft__offload_detached(DOMAIN, make, &call);
@@ -176,4 +173,23 @@ long weft__recallable(struct weft__fiber *self, int64_t deadline, long number,
         return WEFT__RECALL_BUSY;
     }
     return wait_for(&call, deadline);
+}
+
+struct raw_call {
+    long number;
+    const long *arguments;
+};
+
+static long make_raw(void *argument)
+{
+    const struct raw_call *call = argument;
+    const long *a = call->arguments;
+    return weft__raw6(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+long weft__recallable(struct weft__fiber *self, int64_t deadline, long number,
+                      const long arguments[6])
+{
+    struct raw_call call = { number, arguments };
+    return weft__recallable_function(self, deadline, make_raw, &call);
 }

@@ -29,4 +29,8 @@
 long weft__recallable(struct weft__fiber *self, int64_t deadline, long number,
                       const long arguments[6]);
 
+/** The same for a function: -EINTR from it stands for a call that was called back. */
+long weft__recallable_function(struct weft__fiber *self, int64_t deadline,
+                               long (*function)(void *argument), void *argument);
+
 #endif
