@@ -49,6 +49,10 @@ void weft__hook_vsyslog(struct weft__fiber *self, int priority, const char *form
 {
     char *text;
     int saved = errno;
+    if (!self) {
+        WEFT__REAL(vsyslog)(priority, format, arguments);
+        return;
+    }
     if (!(setlogmask(0) & LOG_MASK(LOG_PRI(priority))))
         return;
     if (vasprintf(&text, format, arguments) < 0)
@@ -61,8 +65,10 @@ void weft__hook_vsyslog(struct weft__fiber *self, int priority, const char *form
 void weft__hook___vsyslog_chk(struct weft__fiber *self, int priority, int flag, const char *format,
                               va_list arguments)
 {
-    (void)flag;
-    weft__hook_vsyslog(self, priority, format, arguments);
+    if (self)
+        weft__hook_vsyslog(self, priority, format, arguments);
+    else
+        WEFT__REAL(__vsyslog_chk)(priority, flag, format, arguments);
 }
 
 /* --- any number of arguments */

@@ -41,7 +41,8 @@ static int flush_waiting(struct weft__fiber *self)
 {
     struct weft__hold own, *hold;
     int result = 0;
-    for (int i = 0; i < STREAMS_MOST && (hold = hold_next(self, &own)) != NULL && result == 0; i++) {
+    for (int i = 0; result == 0 && i < STREAMS_MOST && (hold = hold_next(self, &own)) != NULL;
+         i++) {
         FILE *stream = hold->stream;
         result = stream->_mode > 0 ? weft__stream_flush_wide(self, stream)
                                    : weft__stream_drain(self, stream);

@@ -51,6 +51,8 @@ FILE *weft__hook_fopen(struct weft__fiber *self, const char *path, const char *m
     if (fd < 0)
         return NULL;
     FILE *stream = WEFT__REAL(fopen)("/dev/null", mode);
+    if (!stream && errno == ENOENT && (stream = fdopen(fd, mode)) != NULL)
+        return stream; /* no devices here: all but a character set of its own */
     if (!stream) {
         int error = errno;
         weft__raw(SYS_close, fd);
