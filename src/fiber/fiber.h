@@ -62,6 +62,7 @@ enum weft__family {
     WEFT__FAMILY_DNS,
     WEFT__FAMILY_KEY,
     WEFT__FAMILY_HANDLER,
+    WEFT__FAMILY_IPC,
     WEFT__FAMILY_COUNT
 };
 
@@ -608,7 +609,14 @@ void weft__fork_install(void);
  */
 void weft__hooked_release(struct weft__hooked *hooked) __attribute__((weak));
 
-/** Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups. */
+enum {
+    WEFT__RECALL_THREADS = 64 /* of DOMAIN 2 */
+};
+
+/**
+ * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for system
+ * calls that a signal ends: hook/recall.h.
+ */
 int weft__offload_on(unsigned domain, int (*function)(void *), void *argument);
 
 /** Run FUNCTION on a pool thread without waiting for it. 0 or a negative errno. */
