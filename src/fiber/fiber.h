@@ -121,6 +121,7 @@ struct weft__fiber {
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
     uint8_t lock_wait;   /* enum weft__lock_wait */
+    uint32_t lock_owner; /* its number as the owner of mutexes: hook/mutex.c; 0: none yet */
     const void *held[WEFT__HELD];
     const struct weft__wanted *wanted; /* while lock_wait says so */
     const void *wait_object;
