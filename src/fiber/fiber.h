@@ -615,8 +615,8 @@ enum {
 };
 
 /**
- * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for system
- * calls that a signal ends: hook/recall.h.
+ * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for
+ * system calls that a signal ends: hook/recall.h.
  */
 int weft__offload_on(unsigned domain, int (*function)(void *), void *argument);
 

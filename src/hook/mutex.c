@@ -92,8 +92,8 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
 /*
  * Recursive and error-checking ones that are private to the process, by the C library's protocol as
  * well: the lock's word, the thread that has it and the depth. Where the C library counts users, to
- * refuse to destroy a mutex, stands the fiber that has it: a number above what a thread leaves there.
- * A fiber's number is its own until four thousand million others have had one.
+ * refuse to destroy a mutex, stands the fiber that has it: a number above what a thread leaves
+ * there. A fiber's number is its own until four thousand million others have had one.
  */
 static inline bool has_fiber(const pthread_mutex_t *mutex)
 {

@@ -20,8 +20,9 @@ static long call_elsewhere(struct weft__fiber *self, long number, const long arg
 {
     const long *a = arguments;
     long result = weft__recallable(self, INT64_MAX, number, arguments);
-    return result == WEFT__RECALL_BUSY ? weft__offload_raw(number, a[0], a[1], a[2], a[3], a[4], a[5])
-                                       : result;
+    return result == WEFT__RECALL_BUSY
+               ? weft__offload_raw(number, a[0], a[1], a[2], a[3], a[4], a[5])
+               : result;
 }
 
 /* A result that did not park counts as a turn. */
@@ -210,9 +211,9 @@ static long send_whole(struct weft__fiber *self, int fd, const void *buffer, siz
         if (count != -EAGAIN || flags & MSG_DONTWAIT)
             return count;
         if (no_sign(fd, address, flags))
-            return call_elsewhere(self, SYS_sendto,
-                                  (const long[6]){ fd, (long)buffer, (long)size, flags,
-                                                   (long)address, length });
+            return call_elsewhere(
+                self, SYS_sendto,
+                (const long[6]){ fd, (long)buffer, (long)size, flags, (long)address, length });
         int error = weft__await(self, fd, EPOLLOUT, &patience);
         if (error)
             return error;

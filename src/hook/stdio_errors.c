@@ -1,7 +1,7 @@
 /*
  * What goes to stderr by the C library's own hand: perror, psignal, warn, err and error. Caught as
- * they print, and then written out. They are no cancellation points: a fiber that is cancelled tells
- * what it can without waiting.
+ * they print, and then written out. They are no cancellation points: a fiber that is cancelled
+ * tells what it can without waiting.
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -69,8 +69,8 @@ static int last_drain(struct weft__fiber *self, FILE *stream)
 int weft__stream_finish(struct weft__fiber *self, FILE *stream)
 {
     struct weft__hold own, *hold;
-    if (!self || !(weft__stream_waits(stream) ||
-                   (stream->_mode > 0 && weft__stream_waits_wide(stream))))
+    if (!self ||
+        !(weft__stream_waits(stream) || (stream->_mode > 0 && weft__stream_waits_wide(stream))))
         return 0;
     hold = weft__stream_enter(self, stream, &own);
     int result = hold ? last_drain(self, stream) : -1;
@@ -300,8 +300,7 @@ static int flush(struct weft__fiber *self, FILE *stream)
     struct weft__hold own, *hold = weft__stream_enter(self, stream, &own);
     if (!hold)
         return EOF;
-    int result =
-        stream->_mode > 0 ? flush_wide(self, stream) : weft__stream_drain(self, stream);
+    int result = stream->_mode > 0 ? flush_wide(self, stream) : weft__stream_drain(self, stream);
     if (result == 0 && stream->_mode <= 0)
         result = WEFT__REAL(fflush_unlocked)(stream);
     weft__stream_leave(hold);

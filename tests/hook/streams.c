@@ -262,7 +262,8 @@ FIBER(flushing)
              "a full pipe, and one with room");
         FILE *full = fdopen(first[1], "w"), *free_one = fdopen(second[1], "w");
         FILE *file = fopen(path_of("file"), "w");
-        must(fputs("a", full) > 0 && fputs("b", free_one) > 0 && fputs("c", file) > 0, "a byte each");
+        must(fputs("a", full) > 0 && fputs("b", free_one) > 0 && fputs("c", file) > 0,
+             "a byte each");
         struct trial trial = { .call = call_flush_all,
                                .timeout = i == 2 ? 10 * WEFT_MILLISECOND : 0 };
         struct weft_task *task = trial_start(&scope, &trial);
