@@ -121,6 +121,7 @@ struct weft__fiber {
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
     uint8_t lock_wait;   /* enum weft__lock_wait */
+    uint32_t lock_owner; /* its number as the owner of mutexes: hook/mutex.c; 0: none yet */
     const void *held[WEFT__HELD];
     const struct weft__wanted *wanted; /* while lock_wait says so */
     const void *wait_object;
@@ -614,8 +615,8 @@ enum {
 };
 
 /**
- * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for system
- * calls that a signal ends: hook/recall.h.
+ * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for
+ * system calls that a signal ends: hook/recall.h.
  */
 int weft__offload_on(unsigned domain, int (*function)(void *), void *argument);
 

@@ -1,7 +1,7 @@
 /*
- * Threads for what would hold the loop. Several pools, so that a thousand name look-ups that wait for a
- * server never stand before a computation. Threads are started on demand, up to a limit, and end
- * after a while without work; they are ordinary threads, where no hook parks.
+ * Threads for what would hold the loop. Several pools, so that a thousand name look-ups that wait
+ * for a server never stand before a computation. Threads are started on demand, up to a limit, and
+ * end after a while without work; they are ordinary threads, where no hook parks.
  */
 #include <errno.h>
 
@@ -173,8 +173,7 @@ int weft__offload_detached(unsigned domain, int (*function)(void *), void *argum
         return -ENOMEM;
     *job = (struct job){ .function = function, .argument = argument, .detached = true };
     weft__list_init(&job->node);
-    int error =
-        submit(&pools[domain % POOLS], job, limit_of(domain, weft__runtime_current));
+    int error = submit(&pools[domain % POOLS], job, limit_of(domain, weft__runtime_current));
     if (error)
         weft__free(job);
     return error;

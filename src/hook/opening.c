@@ -115,13 +115,15 @@ static long open_once(struct weft__fiber *self, int folder, const char *path, in
     return error ? error : fd;
 }
 
-/* A serial line waits in its driver; where no thread can be had, so does ours. */
+/* A serial line waits in its driver. */
 static long open_device(struct weft__fiber *self, int folder, const char *path, int flags,
                         mode_t mode)
 {
     const long arguments[6] = { folder, (long)path, flags, mode };
     long fd = weft__recallable(self, INT64_MAX, SYS_openat, arguments);
-    return fd == WEFT__RECALL_BUSY ? weft__raw(SYS_openat, folder, path, flags, mode) : fd;
+    return fd == WEFT__RECALL_BUSY
+               ? weft__offload_raw(SYS_openat, folder, (long)path, flags, mode, 0, 0)
+               : fd;
 }
 
 /* A handler may jump away: by then nothing is open. */

@@ -56,6 +56,7 @@ int weft__capture_end(struct weft__fiber *self, const struct weft__capture *capt
     stream->_fileno = capture->fd;
     stream->_offset = capture->offset;
     long size = take(capture->sink, &data);
+    weft__fd_forget(capture->sink);
     weft__raw(SYS_close, capture->sink);
     if (size < 0)
         result = weft__fail((int)-size);

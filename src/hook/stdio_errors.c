@@ -130,14 +130,18 @@ void weft__export_err(int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    weft__hook_verr(weft__hooked_fiber(WEFT__FAMILY_STDIO), status, format, arguments);
+    weft__hook_vwarn(weft__hooked_fiber(WEFT__FAMILY_STDIO), format, arguments);
+    va_end(arguments);
+    exit(status);
 }
 
 void weft__export_errx(int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    weft__hook_verrx(weft__hooked_fiber(WEFT__FAMILY_STDIO), status, format, arguments);
+    weft__hook_vwarnx(weft__hooked_fiber(WEFT__FAMILY_STDIO), format, arguments);
+    va_end(arguments);
+    exit(status);
 }
 
 /* stdout goes first; that one may wait. A status ends the program, after what was said is out. */

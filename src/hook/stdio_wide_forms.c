@@ -37,13 +37,19 @@ static long perform(void *argument)
     return scan->result == EOF && scan->error == EINTR ? -EINTR : 0;
 }
 
+static int perform_offloaded(void *scan)
+{
+    perform(scan);
+    return 0;
+}
+
 /* The stream is locked by the fiber's thread: the other one does not ask. */
 static long scan_elsewhere(struct weft__fiber *self, struct scan *scan)
 {
     int locking = __fsetlocking(scan->stream, FSETLOCKING_BYCALLER);
     long ended = weft__recallable_function(self, INT64_MAX, perform, scan);
     if (ended == WEFT__RECALL_BUSY)
-        ended = perform(scan);
+        ended = weft__offload_on(0, perform_offloaded, scan) < 0 ? -errno : 0;
     __fsetlocking(scan->stream, locking);
     return ended;
 }

@@ -359,6 +359,36 @@ FIBER(fifos)
     return 0;
 }
 
+/* --- devices, whose drivers may wait */
+
+static const char *device;
+
+static long call_open_device(int unused)
+{
+    (void)unused;
+    return open(device, O_RDONLY | O_NOCTTY);
+}
+
+FIBER(devices)
+{
+    static const char *const candidates[] = { "/dev/cpu/0/cpuid", "/dev/vcs" };
+    for (size_t i = 0; i < COUNT(candidates); i++) {
+        WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
+        device = candidates[i];
+        int bare = (int)syscall(SYS_openat, AT_FDCWD, device, O_RDONLY | O_NOCTTY);
+        if (bare < 0)
+            continue; /* none here, or not for us */
+        struct trial trial = { .call = call_open_device };
+        struct weft_task *task = trial_start(&scope, &trial);
+        bool parked = !trial.ended;
+        trial_join(task);
+        ok(parked && trial.result >= 0 && trial.error == UNTOUCHED, "opening %s parks", device);
+        close((int)trial.result);
+        close(bare);
+    }
+    return 0;
+}
+
 /* --- sendfile */
 
 static int source;
@@ -459,6 +489,7 @@ int main(void)
     in_runtime(whole_reads);
     in_runtime(locking);
     in_runtime(fifos);
+    in_runtime(devices);
     in_runtime(sends);
     unlink(path_of("fifo"));
     unlink(path_of("file"));

@@ -367,8 +367,8 @@ FIBER(crowding)
             usleep(1000);
     }
     must(weft_scope_wait(&scope) == 0, "all of them");
-    ok(passed == CROWD && semctl(set, 0, GETVAL) == 0, "%d fibers wait for a semaphore, each gets one",
-       CROWD);
+    ok(passed == CROWD && semctl(set, 0, GETVAL) == 0,
+       "%d fibers wait for a semaphore, each gets one", CROWD);
     return 0;
 }
 

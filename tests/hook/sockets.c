@@ -288,8 +288,7 @@ static void queue_ends(int listener, int ending, bool shared)
     else if (ending == ACCEPTED)
         close(accept(listener, NULL, NULL));
     trial_join(task);
-    ok(parked && trial.error == errors[ending] &&
-           trial.result == (ending == ACCEPTED ? 0 : -1),
+    ok(parked && trial.error == errors[ending] && trial.result == (ending == ACCEPTED ? 0 : -1),
        "connect to a full local queue ends (%ld, errno %d)", trial.result, trial.error);
     if (ending != QUEUE_CLOSED)
         close(fd);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
 
 static char folder[] = "/tmp/weft-streams-XXXXXX";
@@ -41,7 +42,10 @@ static long call_fopen_writing(int unused)
 static long call_freopen(int unused)
 {
     (void)unused;
+    static FILE *left[4]; /* the C library never frees one that could not be reopened */
+    static size_t count;
     FILE *first = opened;
+    left[count++ % COUNT(left)] = first;
     opened = freopen(path_of("fifo"), "r", first);
     return opened == first ? 1 : -1;
 }
@@ -239,6 +243,39 @@ FIBER(telling)
     return 0;
 }
 
+/* The end of a program, which says why. */
+FIBER(end_by_err)
+{
+    errno = ENOENT;
+    err(3, "%s", "last words");
+}
+
+FIBER(end_by_errx)
+{
+    errx(4, "%s", "last words");
+}
+
+FIBER(end_by_error)
+{
+    error(5, 0, "%s", "last words");
+    return 0;
+}
+
+static void ends_program(int (*function)(void *), int status)
+{
+    char text[256] = "";
+    int ended = 0;
+    fflush(stdout);
+    redirect();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(weft_run(function, NULL) ? 99 : 98);
+    must(waitpid(child, &ended, 0) == child, "its end");
+    restore(text, sizeof text - 1);
+    ok(WIFEXITED(ended) && WEXITSTATUS(ended) == status && strstr(text, "last words"),
+       "a fiber ends the program with a word and status %d", status);
+}
+
 /* --- all streams */
 
 static long call_flush_all(int unused)
@@ -259,7 +296,8 @@ FIBER(flushing)
              "a full pipe, and one with room");
         FILE *full = fdopen(first[1], "w"), *free_one = fdopen(second[1], "w");
         FILE *file = fopen(path_of("file"), "w");
-        must(fputs("a", full) > 0 && fputs("b", free_one) > 0 && fputs("c", file) > 0, "a byte each");
+        must(fputs("a", full) > 0 && fputs("b", free_one) > 0 && fputs("c", file) > 0,
+             "a byte each");
         struct trial trial = { .call = call_flush_all,
                                .timeout = i == 2 ? 10 * WEFT_MILLISECOND : 0 };
         struct weft_task *task = trial_start(&scope, &trial);
@@ -420,6 +458,9 @@ int main(void)
         must(umount("/dev") == 0, "the usual devices");
     }
     must(mkdtemp(folder) && mkfifo(path_of("fifo"), 0600) == 0, "a folder");
+    ends_program(end_by_err, 3);
+    ends_program(end_by_errx, 4);
+    ends_program(end_by_error, 5);
     in_runtime(opening);
     in_runtime(telling);
     in_runtime(flushing);

@@ -230,7 +230,7 @@ static void write_all_ways(int mode)
         set_nonblocking(pair[0], true);
         ssize_t came = read(pair[0], bytes, sizeof bytes);
         note(came < 0 ? -errno : came);
-        for (ssize_t j = 0; j < came; j += came > 16 ? came / 8 : 1)
+        for (ssize_t j = 0; j<came; j += came> 16 ? came / 8 : 1)
             note(bytes[j]);
         errno = UNTOUCHED;
     }
@@ -240,7 +240,9 @@ static void write_all_ways(int mode)
 
 FIBER(take_notes)
 {
-    static const char bad[] = "a\xff" "b", cut[] = "a\xe2\x82", lines[] = "12" TEXT "\nxy\n" TEXT;
+    static const char bad[] = "a\xff"
+                              "b",
+                      cut[] = "a\xe2\x82", lines[] = "12" TEXT "\nxy\n" TEXT;
     static const int modes[] = { _IOFBF, _IOLBF, _IONBF };
     for (int i = 0; i < 3; i++) {
         read_all_ways(lines, sizeof lines - 1, modes[i], false);
@@ -271,9 +273,11 @@ static void same_notes(int (*function)(void *), const char *what)
     for (int i = 0; i < noted[0]; i++)
         if (notes[0][i] != notes[1][i] && differ++ == 0)
             first = i;
-    ok(noted[0] == noted[1] && differ == 0, "%s: %d answers are those outside of a fiber "
-       "(%d differ, the first is %d: %ld, %ld)", what, noted[0], differ, first,
-       first < 0 ? 0 : notes[0][first], first < 0 ? 0 : notes[1][first]);
+    ok(noted[0] == noted[1] && differ == 0,
+       "%s: %d answers are those outside of a fiber "
+       "(%d differ, the first is %d: %ld, %ld)",
+       what, noted[0], differ, first, first < 0 ? 0 : notes[0][first],
+       first < 0 ? 0 : notes[1][first]);
 }
 
 /* --- writing parks */
