@@ -647,8 +647,10 @@ static int step_names(void)
 
 static void semaphores_release(const int *set)
 {
+    int error = errno;
     if (*set >= 0)
         semctl(*set, 0, IPC_RMID);
+    errno = error;
 }
 
 FIBER(raise_it)
