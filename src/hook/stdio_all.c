@@ -36,42 +36,54 @@ static struct weft__hold *hold_next(struct weft__fiber *self, struct weft__hold 
     return hold;
 }
 
-/* Every stream that may wait, once: what can't be written is kept only for a fiber that is late. */
+static bool is_late(int error)
+{
+    return error == ECANCELED || error == ETIMEDOUT;
+}
+
+static int flush_held(struct weft__fiber *self, struct weft__hold *hold)
+{
+    FILE *stream = hold->stream;
+    int result = stream->_mode > 0 ? weft__stream_flush_wide(self, stream)
+                                   : weft__stream_drain(self, stream);
+    int error = result < 0 ? errno : 0;
+    weft__stream_leave(hold);
+    return error;
+}
+
+/* Every stream that may wait: the first error. What a late fiber has not written stays there. */
 static int flush_waiting(struct weft__fiber *self)
 {
     struct weft__hold own, *hold;
-    int result = 0;
-    for (int i = 0; result == 0 && i < STREAMS_MOST && (hold = hold_next(self, &own)) != NULL;
-         i++) {
-        FILE *stream = hold->stream;
-        result = stream->_mode > 0 ? weft__stream_flush_wide(self, stream)
-                                   : weft__stream_drain(self, stream);
-        int error = errno;
-        weft__stream_leave(hold);
-        errno = error;
+    int first = 0;
+    for (int i = 0; i < STREAMS_MOST && (hold = hold_next(self, &own)) != NULL; i++) {
+        int error = flush_held(self, hold);
+        if (is_late(error))
+            return error;
+        first = first ? first : error;
     }
-    return result < 0 ? EOF : 0;
+    return first;
 }
 
 int weft__flush_all(struct weft__fiber *self)
 {
-    int error = weft__checkpoint(self);
-    if (error)
-        return weft__fail(-error);
-    int result = flush_waiting(self);
-    if (result < 0 && (errno == ECANCELED || errno == ETIMEDOUT))
-        return EOF;
-    error = errno;
+    int saved = errno, error = -weft__checkpoint(self);
+    if (!error)
+        error = flush_waiting(self);
+    if (is_late(error))
+        return weft__fail(error);
     int rest = WEFT__REAL(fflush)(NULL);
-    if (result < 0)
-        errno = error;
-    return result < 0 ? EOF : rest;
+    if (error)
+        return weft__fail(error);
+    if (rest == 0)
+        errno = saved;
+    return rest;
 }
 
 int weft__hook_fcloseall(struct weft__fiber *self)
 {
     int result = weft__flush_all(self), error = errno;
-    if (result < 0 && (error == ECANCELED || error == ETIMEDOUT))
+    if (result < 0 && is_late(error))
         return EOF;
     int rest = WEFT__REAL(fcloseall)();
     if (result < 0)

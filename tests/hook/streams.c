@@ -326,6 +326,34 @@ FIBER(flushing)
     return 0;
 }
 
+/* One stream that fails keeps none of the others from being written out, or from parking. */
+FIBER(flushing_broken)
+{
+    static char filler[4096];
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
+    int first[2], broken[2];
+    char a = 0;
+    must(pipe(first) == 0 && pipe(broken) == 0 && fcntl(first[1], F_SETPIPE_SZ, 4096) >= 0 &&
+             write(first[1], filler, 4096) == 4096,
+         "a full pipe");
+    close(broken[0]);
+    FILE *full = fdopen(first[1], "w"), *failing = fdopen(broken[1], "w");
+    must(fputs("a", full) > 0 && fputs("b", failing) > 0, "a byte each");
+    struct trial trial = { .call = call_flush_all };
+    struct weft_task *task = trial_start(&scope, &trial);
+    bool parked = !trial.ended;
+    must(read(first[0], filler, 4096) == 4096, "room");
+    trial_join(task);
+    ok(parked && trial.result == EOF && trial.error == EPIPE && read(first[0], &a, 1) == 1 &&
+           a == 'a',
+       "fflush(NULL) tells of a failure, after all have been written out (%ld, errno %d)",
+       trial.result, trial.error);
+    fclose(full);
+    fclose(failing);
+    close(first[0]);
+    return 0;
+}
+
 /* --- words */
 
 static FILE *words;
@@ -464,6 +492,7 @@ int main(void)
     in_runtime(opening);
     in_runtime(telling);
     in_runtime(flushing);
+    in_runtime(flushing_broken);
     in_runtime(wording);
     in_runtime(closing_late);
     unlink(path_of("fifo"));

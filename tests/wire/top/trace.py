@@ -65,6 +65,8 @@ def check_run(script, bpftrace, folder):
     if not bpftrace:
         ok(True, what, skip='bpftrace is not installed')
         return
+    status, said = run(bpftrace, '-d', str(bound))
+    ok(status == 0, f'{script.name} compiles', said[-2000:])
     status, said = run(bpftrace, '-c', PROGRAM, str(bound))
     refusal = REFUSED.search(said)
     if status and refusal:
