@@ -169,9 +169,9 @@ static const struct {
     { "semop", call_semop, sysv_make, NULL, sysv_raise, sysv_remove, 0, EIDRM, false },
     { "semtimedop", call_semtimedop, sysv_make, NULL, sysv_raise, sysv_remove, 0, EIDRM, false },
     { "mq_receive", call_mq_receive, mq_make, NULL, mq_fill, mq_remove, 3, EBADF, true },
-    { "mq_timedreceive", call_mq_timedreceive, mq_make, NULL, mq_fill, mq_remove, 3, EBADF, false },
+    { "mq_timedreceive", call_mq_timedreceive, mq_make, NULL, mq_fill, mq_remove, 3, EBADF, true },
     { "mq_send", call_mq_send, mq_make, mq_fill, mq_empty, mq_remove, 0, EBADF, true },
-    { "mq_timedsend", call_mq_timedsend, mq_make, mq_fill, mq_empty, mq_remove, 0, EBADF, false },
+    { "mq_timedsend", call_mq_timedsend, mq_make, mq_fill, mq_empty, mq_remove, 0, EBADF, true },
 };
 
 static volatile sig_atomic_t handled;
