@@ -50,12 +50,15 @@ static long wait_for(struct weft__fiber *self, const struct operation *operation
     return result == WEFT__RECALL_BUSY ? try_again(self, operation, deadline) : result;
 }
 
-/* Handlers end these calls whatever their flags say: signal(7). */
+/*
+ * Handlers end these calls whatever their flags say: signal(7). What was there at the first try and
+ * is not any more has been removed under the waiter, also if its thread was not yet in the kernel.
+ */
 static long perform(struct weft__fiber *self, const struct operation *operation, int64_t deadline)
 {
     long result = try_now(operation);
-    bool again = result == operation->not_now &&
-                 (deadline == INT64_MAX || deadline > weft__now(self->runtime));
+    bool there = result == operation->not_now;
+    bool again = there && (deadline == INT64_MAX || deadline > weft__now(self->runtime));
     if (!again)
         weft__spend(self);
     while (again) {
@@ -65,6 +68,8 @@ static long perform(struct weft__fiber *self, const struct operation *operation,
         result = weft__interruptible_end(self, result);
         again = again && result == 0;
     }
+    if (there && result == -EINVAL)
+        return -EIDRM;
     return result == WEFT__RECALL_LATE ? -EAGAIN : result;
 }
 
