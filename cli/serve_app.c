@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <weft/weft.h>
 
 #include "serve.h"
@@ -24,10 +25,35 @@ static bool is_usable(const struct weft_app *app, const char *path)
     return false;
 }
 
+/*
+ * The loader takes an object whose name it knows for the one it has, without a look at the file.
+ * In a parent that preloads, a file that was built anew gets another spelling of its name.
+ */
+static bool spell(const char *path, char spelled[PATH_MAX])
+{
+    static struct stat before;
+    static size_t builds;
+    char absolute[PATH_MAX]; /* without a slash dlopen() would search elsewhere */
+    struct stat status;
+    if (stat(path, &status) < 0 || !realpath(path, absolute))
+        return false;
+    builds += before.st_ino && (status.st_ino != before.st_ino || status.st_dev != before.st_dev);
+    before = status;
+    size_t length = strlen(absolute);
+    if (length + 2 * builds >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    for (size_t i = 0; i < builds; i++)
+        memcpy(spelled + 2 * i, "/.", 2);
+    memcpy(spelled + 2 * builds, absolute, length + 1);
+    return true;
+}
+
 const struct weft_app *serve_load_app(const char *path)
 {
     char absolute[PATH_MAX];
-    if (!realpath(path, absolute)) { /* without a slash dlopen() would search elsewhere */
+    if (!spell(path, absolute)) {
         weft_error_set("serve", errno, errno, "%s: %s", path, strerror(errno));
         return NULL;
     }
