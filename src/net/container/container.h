@@ -229,6 +229,7 @@ void weft__manager_tick(struct weft__manager *manager, int64_t now);
 
 void weft__supervise_open(struct weft__container *container);
 void weft__supervise_close(struct weft__container *container);
+void weft__supervise_forget(const struct weft__container *container, pid_t pid);
 void weft__supervise_accept(struct weft__container *container);
 /** A client has said something, or its time is over. */
 void weft__supervise_hear(struct weft__container *container, struct weft__client *client,

@@ -48,12 +48,15 @@ static int open_rest(struct weft__container *container, struct weft__listener *s
 static void announce(const struct weft__listener *listener, const char *address)
 {
     const char *colon = strrchr(address, ':');
-    if (strncmp(address, "unix:", 5) == 0 || !colon || !listener->port) {
+    bool inherited = strncmp(address, "fd:", 3) == 0;
+    if (!listener->port || !colon) {
         weft_log(WEFT_LOG_INFO, "container: listening on %s", address);
+    } else if (inherited) {
+        weft_log(WEFT_LOG_INFO, "container: listening on port %d, which was inherited",
+                 listener->port);
     } else {
-        int host = strncmp(address, "fd:", 3) == 0 ? 0 : (int)(colon - address);
-        weft_log(WEFT_LOG_INFO, "container: listening on %.*s%s%d", host, address,
-                 host ? ":" : "port ", listener->port);
+        weft_log(WEFT_LOG_INFO, "container: listening on %.*s:%d", (int)(colon - address), address,
+                 listener->port);
     }
 }
 
@@ -64,7 +67,8 @@ static int open_passed(struct weft__container *container)
         if (weft__listen_adopt(listener, FIRST_PASSED + (int)i) < 0) {
             return -1;
         }
-        announce(listener, "fd:passed by the service manager");
+        weft_log(WEFT_LOG_INFO, "container: listening on port %d, passed by the service manager",
+                 listener->port);
     }
     return 0;
 }

@@ -346,5 +346,8 @@ void weft__seats_ended(struct weft__container *container, struct weft__process *
     } else {
         current_ended(container, process, what);
     }
+    if (WIFSIGNALED(status)) {
+        weft__supervise_forget(container, process->pid);
+    }
     weft__process_free(container, process);
 }

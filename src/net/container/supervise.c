@@ -50,6 +50,26 @@ void weft__supervise_close(struct weft__container *container)
     }
 }
 
+/* A worker that was killed leaves the sockets of its loops behind. */
+void weft__supervise_forget(const struct weft__container *container, pid_t pid)
+{
+    char path[WEFT_INSPECT_PATH_MAX + 32];
+    const char *slash = strrchr(container->supervisor_path, '/');
+    if (container->supervisor < 0 || !slash) {
+        return;
+    }
+    int folder = (int)(slash - container->supervisor_path);
+    for (unsigned loop = 1; loop <= container->options.threads; loop++) {
+        char number[16] = "";
+        if (loop > 1) {
+            snprintf(number, sizeof(number), "-%u", loop);
+        }
+        snprintf(path, sizeof(path), "%.*s/%d%s.sock", folder, container->supervisor_path,
+                 (int)pid, number);
+        unlink(path);
+    }
+}
+
 static bool permitted(int fd)
 {
     struct ucred peer;
