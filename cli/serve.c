@@ -77,14 +77,20 @@ static void raise_descriptors(void)
     }
 }
 
-/* Titles are written over the arguments. The copy lives as long as the process. */
+/* Titles are written over the arguments: a copy, ended by NULL. NULL: no memory. */
 static char **copy_arguments(int argc, char **argv)
 {
     char **copy = calloc((size_t)argc + 1, sizeof *copy);
     for (int i = 0; copy && i < argc; i++)
-        if (!(copy[i] = strdup(argv[i])))
-            return NULL;
-    return copy;
+        copy[i] = strdup(argv[i]);
+    return copy && (argc == 0 || copy[argc - 1]) ? copy : NULL;
+}
+
+static void free_arguments(char **copy)
+{
+    for (char **each = copy; *each; each++)
+        free(*each);
+    free(copy);
 }
 
 static int complain(void)
@@ -94,15 +100,8 @@ static int complain(void)
     return 1;
 }
 
-int command_serve(int argc, char **argv)
+static int serve(void)
 {
-    static char **own; /* reachable, so that nobody takes it for a leak */
-    own = copy_arguments(argc, argv);
-    if (!own)
-        return complain();
-    int status = serve_read_options(&options, argc, own);
-    if (status >= 0)
-        return status;
     if (access(options.path, R_OK) < 0) {
         weft_error_set("serve", errno, errno, "%s: %s", options.path, strerror(errno));
         return complain();
@@ -116,4 +115,16 @@ int command_serve(int argc, char **argv)
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     return weft_container_run(&options.container) < 0 ? complain() : 0;
+}
+
+int command_serve(int argc, char **argv)
+{
+    char **own = copy_arguments(argc, argv);
+    if (!own)
+        return complain();
+    int status = serve_read_options(&options, argc, own);
+    if (status < 0)
+        status = serve();
+    free_arguments(own);
+    return status;
 }

@@ -28,7 +28,8 @@ struct serve_options {
     int64_t timeout; /* ns of one step of a connection; 0: the server's own limits */
 };
 
-/** Read the command line. -1: serve; otherwise the exit status, with what there is to say said. */
+/** Read the command line, whose texts stay in use and may be cut. -1: serve; otherwise the exit
+ * status, with what there is to say said. */
 int serve_read_options(struct serve_options *options, int argc, char **argv);
 
 /** Load the application: NULL and errno, with weft_error() saying what to do. */

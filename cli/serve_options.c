@@ -152,22 +152,19 @@ static int seconds(const char *option, const char *text, double least, int64_t *
 }
 
 /* Falcon's users write URLs. */
-static int bind_address(struct serve_options *options, const char *address)
+static int bind_address(struct serve_options *options, char *address)
 {
     size_t *count = &options->container.address_count;
     if (*count == WEFT_CONTAINER_LISTENERS_MAX)
         return wrong("--bind may be given %d times", WEFT_CONTAINER_LISTENERS_MAX);
-    const char *scheme = strstr(address, "://");
+    char *scheme = strstr(address, "://");
     if (strncmp(address, "https://", 8) == 0 || strncmp(address, "http://", 7) == 0)
         address = scheme + 3;
     else if (scheme)
         return wrong("--bind wants http:// or https://, not '%s'", address);
-    char *own = strdup(address);
-    if (!own)
-        return wrong("%s", strerror(errno));
-    if (own[0] != 'u' || strncmp(own, "unix:", 5) != 0)
-        own[strcspn(own, "/")] = '\0'; /* of a URL */
-    options->addresses[(*count)++] = own;
+    if (strncmp(address, "unix:", 5) != 0)
+        address[strcspn(address, "/")] = '\0'; /* of a URL */
+    options->addresses[(*count)++] = address;
     return -1;
 }
 

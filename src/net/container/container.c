@@ -272,10 +272,10 @@ static int run(struct weft__container *container)
     if (take_signals(container) < 0 || make_memory(container) < 0) {
         return -1;
     }
+    weft__manager_open(&container->manager);
     if (container->options.titles) {
         weft__title_prepare();
     }
-    weft__manager_open(&container->manager);
     if (container->options.inspect) {
         weft__supervise_open(container);
     }
