@@ -327,5 +327,10 @@ _Noreturn void weft__child_run(struct weft__container *container, struct weft__p
         tell_failure(errno ? errno : EIO);
         leave(1);
     }
+    int error = weft__guard_start(&self);
+    if (error) {
+        tell_failure(error);
+        leave(1);
+    }
     leave(run_loops() < 0 ? 1 : 0);
 }

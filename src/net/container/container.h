@@ -14,6 +14,7 @@
  *      process.c     one worker process as its parent sees it
  *      health.c      beats, start times, memory, deadlines
  *      child.c       the worker process
+ *      guard.c       the worker's end when the parent was killed
  *      worker.c      what the worker's own code may ask
  *      listeners.c   the sockets, bound once, for all generations
  *      notify.c      the service manager's protocol: sockets in, state out

@@ -32,4 +32,7 @@ struct weft__child {
     struct weft_worker *workers;
 };
 
+/** Start the thread that looks after the parent's life: guard.c. 0 or an errno. */
+int weft__guard_start(struct weft__child *child);
+
 #endif

@@ -163,6 +163,31 @@ def no_leak():
            'deaths leave neither descriptors nor zombies', descriptors(service.pid))
 
 
+def orphans():
+    """The parent is killed: workers end gracefully, and those that can't are ended."""
+    with Service(WEFT, '-n3', '--graceful-stop', '2', APP) as service:
+        workers = service.workers()
+        stuck_ones = [ask(service.port, '/spin'), ask(service.port, '/block')]
+        service.wait_log('asleep in')
+        client, first = open_stream(service.port, '/stream?n=8&ms=100')
+        service.process.kill()
+        whole, _ = read_to_end(client, first)
+        ok(whole.endswith(b'done\n\r\n0\r\n\r\n'), 'an orphan finishes its stream', whole)
+        ok(wait_for(lambda: not any(alive(pid) for pid in workers), 30),
+           'no worker outlives a killed parent, not even one that spins or sleeps',
+           [pid for pid in workers if alive(pid)])
+        for each in stuck_ones:
+            each.close()
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+            return file.read().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
 def leaks_in_workers():
     """Under AddressSanitizer a worker that ends looks for what it has leaked: status 23."""
     with Service(WEFT, '-n2', APP) as service:
@@ -184,6 +209,7 @@ def main():
     memory()
     out_of_descriptors()
     no_leak()
+    orphans()
     leaks_in_workers()
     done()
 
