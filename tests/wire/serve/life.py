@@ -111,21 +111,32 @@ def listeners(folder):
             ok(got.stdout == 'hello\n', 'a socket that was inherited', got)
 
 
+def hold(port, count):
+    """Connections that stay, by the worker that has them."""
+    held = {}
+    for _ in range(count):
+        client = socket.create_connection(('127.0.0.1', port), timeout=60)
+        client.sendall(b'GET /who HTTP/1.1\r\nHost: a\r\n\r\n')
+        pid = int(client.recv(4096).rpartition(b'\r\n\r\n')[2].split()[0])
+        held.setdefault(pid, []).append(client)
+    return held
+
+
 def share():
     with Service(WEFT, '-n4', APP) as service:
-        held = []
-        for _ in range(400):
-            held.append(socket.create_connection(('127.0.0.1', service.port)))
-        counts = {}
-        for client in held:
-            client.sendall(b'GET /who HTTP/1.1\r\nHost: a\r\n\r\n')
-        for client in held:
-            text = client.recv(4096).rpartition(b'\r\n\r\n')[2].split()[0]
-            counts[text] = counts.get(text, 0) + 1
-        ok(len(counts) == 4 and min(counts.values()) >= 50 and max(counts.values()) <= 200,
-           'four workers share 400 connections', counts)
-        for client in held:
-            client.close()
+        held = hold(service.port, 400)
+        counts = [len(clients) for clients in held.values()]
+        ok(len(counts) == 4 and min(counts) >= 50 and max(counts) <= 200,
+           f'four workers share 400 connections: {counts}')
+    with Service(WEFT, '-n2', APP) as service:
+        late = service.workers()[0]
+        os.kill(late, signal.SIGSTOP)
+        held = hold(service.port, 200)
+        os.kill(late, signal.SIGCONT)
+        again = hold(service.port, 100)
+        got = len(again.get(late, []))
+        ok(len(held) == 1 and got >= 55,
+           f'a worker with fewer connections catches up: it gets {got} of the next 100')
 
 
 def titles():
