@@ -77,20 +77,23 @@ static void raise_descriptors(void)
     }
 }
 
-/* Titles are written over the arguments: a copy, ended by NULL. NULL: no memory. */
-static char **copy_arguments(int argc, char **argv)
-{
-    char **copy = calloc((size_t)argc + 1, sizeof *copy);
-    for (int i = 0; copy && i < argc; i++)
-        copy[i] = strdup(argv[i]);
-    return copy && (argc == 0 || copy[argc - 1]) ? copy : NULL;
-}
-
 static void free_arguments(char **copy)
 {
     for (char **each = copy; *each; each++)
         free(*each);
     free(copy);
+}
+
+/* Titles are written over the arguments: a copy, ended by NULL. NULL: no memory. */
+static char **copy_arguments(int argc, char **argv)
+{
+    char **copy = calloc((size_t)argc + 1, sizeof *copy);
+    for (int i = 0; copy && i < argc; i++)
+        if (!(copy[i] = strdup(argv[i]))) {
+            free_arguments(copy);
+            return NULL;
+        }
+    return copy;
 }
 
 static int complain(void)

@@ -133,7 +133,7 @@ static int number(const char *option, const char *text, double least, double mos
 
 static int whole(const char *option, const char *text, unsigned most, unsigned *value)
 {
-    double read;
+    double read = 0;
     int status = number(option, text, 1, most, &read);
     if (status < 0 && read != floor(read))
         return wrong("--%s wants a whole number, not '%s'", option, text);
@@ -144,7 +144,7 @@ static int whole(const char *option, const char *text, unsigned most, unsigned *
 
 static int seconds(const char *option, const char *text, double least, int64_t *value)
 {
-    double read;
+    double read = 0;
     int status = number(option, text, least, 86400, &read);
     if (status < 0)
         *value = (int64_t)(read * WEFT_SECOND);

@@ -38,7 +38,8 @@ static int usage(FILE *stream)
         "Shows a process's tasks, what each waits for, its load and where its loops were held:\n"
         "live in a terminal (q quits), once otherwise. The process was started with\n"
         "WEFT_INSPECT=1 in its environment or sets weft_options.inspect. Without a PID: the only\n"
-        "one that is. Of `weft serve` it shows the workers. --json prints one object for programs.\n",
+        "one that is. Of `weft serve` it shows the workers. --json prints one object for "
+        "programs.\n",
         stream);
     return stream == stdout ? 0 : 2;
 }

@@ -125,7 +125,7 @@ int weft__inspect_listen(struct weft__inspect_socket *made)
 
 int weft_inspect_listen(char path[WEFT_INSPECT_PATH_MAX])
 {
-    struct weft__inspect_socket made;
+    struct weft__inspect_socket made = { .fd = -1 };
     weft__fork_install(); /* a child's loops begin to count anew */
     if (weft__inspect_listen(&made) < 0)
         return -1;

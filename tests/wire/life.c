@@ -207,8 +207,7 @@ static void check_stop_idle(void)
     wire_receive_all(fresh[0], answer, sizeof(answer));
     ok(wire_status(answer) == 200 && strstr(answer, "connection: close"),
        "one that has not gets one more answer");
-    is_int(wire_receive_all(fresh[1], answer, sizeof(answer)), 0,
-           "and is closed if nothing comes");
+    is_int(wire_receive_all(fresh[1], answer, sizeof(answer)), 0, "and is closed if nothing comes");
     wire_join(&wire);
     is_int(wire.result, 0, "the server ends");
     close(old);

@@ -74,7 +74,8 @@ struct weft__process {
     pid_t pid;
     int control; /* the parent's end; -1: the worker has closed its own */
     unsigned generation;
-    size_t slot; /* of its first loop */
+    size_t place; /* among those that own slots */
+    size_t slot;  /* of its first loop */
     enum weft__process_state state;
     bool killed;      /* by us */
     int64_t started;  /* ns */

@@ -24,9 +24,10 @@ const char *weft__process_name(const struct weft__process *process, char text[48
 static bool take_slots(struct weft__container *container, struct weft__process *process)
 {
     size_t threads = container->options.threads;
-    for (size_t i = 0; i < container->slot_count / threads; i++) {
+    for (size_t i = 0; i * threads < container->slot_count; i++) {
         if (!container->slots_taken[i]) {
             container->slots_taken[i] = true;
+            process->place = i;
             process->slot = i * threads;
             memset((void *)&container->slots[process->slot], 0,
                    threads * sizeof(*container->slots));
@@ -42,7 +43,7 @@ static void give_slots(struct weft__container *container, struct weft__process *
     for (unsigned i = 0; i < container->options.threads; i++) {
         atomic_store(&container->slots[process->slot + i].accepting, false);
     }
-    container->slots_taken[process->slot / container->options.threads] = false;
+    container->slots_taken[process->place] = false;
 }
 
 /* The socket pair keeps messages apart, so that each is whole or missing. */

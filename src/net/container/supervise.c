@@ -64,8 +64,8 @@ void weft__supervise_forget(const struct weft__container *container, pid_t pid)
         if (loop > 1) {
             snprintf(number, sizeof(number), "-%u", loop);
         }
-        snprintf(path, sizeof(path), "%.*s/%d%s.sock", folder, container->supervisor_path,
-                 (int)pid, number);
+        snprintf(path, sizeof(path), "%.*s/%d%s.sock", folder, container->supervisor_path, (int)pid,
+                 number);
         unlink(path);
     }
 }
@@ -124,9 +124,9 @@ static const char *state_of(const struct weft__process *process)
 static void put_process(FILE *stream, const struct weft__container *container,
                         const struct weft__process *process, int64_t now)
 {
-    uint64_t connections = 0, active = 0, accepted = 0, requests = 0, load = 0;
-    for (unsigned i = 0; i < container->options.threads; i++) {
-        const struct weft__slot *slot = &container->slots[process->slot + i];
+    uint64_t connections = 0, active = 0, accepted = 0, requests = 0, load = 0, loops = 0;
+    for (; loops < container->options.threads; loops++) {
+        const struct weft__slot *slot = &container->slots[process->slot + loops];
         connections += atomic_load(&slot->connections);
         active += atomic_load(&slot->active);
         accepted += atomic_load(&slot->accepted);
@@ -140,7 +140,7 @@ static void put_process(FILE *stream, const struct weft__container *container,
             process->seat->number, (int)process->pid, process->generation, state_of(process),
             (long long)(now - process->started), (unsigned long long)connections,
             (unsigned long long)active, (unsigned long long)accepted, (unsigned long long)requests,
-            (unsigned long long)(load / container->options.threads), process->memory,
+            (unsigned long long)(loops ? load / loops : 0), process->memory,
             (unsigned long long)process->seat->restarts);
 }
 

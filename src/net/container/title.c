@@ -36,6 +36,14 @@ static bool find(uintptr_t bounds[4])
            bounds[3] >= bounds[2];
 }
 
+static void free_list(char **list)
+{
+    for (char **each = list; *each; each++) {
+        free(*each);
+    }
+    free(list);
+}
+
 static bool move_environment(void)
 {
     size_t count = 0;
@@ -46,7 +54,8 @@ static bool move_environment(void)
     for (size_t i = 0; moved && i < count; i++) {
         moved[i] = strdup(environ[i]);
         if (!moved[i]) {
-            return false; /* the old one stays; what was copied is lost, once */
+            free_list(moved);
+            return false; /* the old one stays */
         }
     }
     if (moved) {
