@@ -207,14 +207,17 @@ static void end_idle(struct weft_http_server *server, int64_t since)
     }
 }
 
-/* Connections that were busy a moment ago may have a request on its way: it is answered yet. */
+/*
+ * Connections that were busy a moment ago may have a request on its way: it is answered yet. The
+ * clerk ends those that become idle later.
+ */
 static void end_idle_in_time(struct weft_http_server *server)
 {
     int64_t linger = server->options.stop_idle;
+    weft__clerk_hurry(server, linger ? linger : WEFT_FOREVER);
     do {
         end_idle(server, weft_now() - linger);
     } while (!weft__list_empty(&server->idle) && weft_sleep(linger / 8 + 1) == 0);
-    end_idle(server, WEFT_FOREVER);
 }
 
 static void stop_upgraded(struct weft_http_server *server)

@@ -201,8 +201,18 @@ static void check_stop_idle(void)
         wire_send(fresh[i], GET, sizeof(GET) - 1);
         wire_receive_until(fresh[i], answer, sizeof(answer), "Hello, world!\n", 1);
     }
+    int streams = wire_connect(&wire);
+    static const char COUNT[] = "GET /count?n=5&pause=50 HTTP/1.1\r\n" HOST "\r\n";
+    wire_send(streams, COUNT, sizeof(COUNT) - 1);
+    wire_receive_until(streams, answer, sizeof(answer), "0\n", 1);
     wire_tell(&wire, 's');
     is_int(wire_receive_all(old, answer, sizeof(answer)), 0, "one that has been idle is closed");
+    wire_receive_until(streams, answer, sizeof(answer), "0\r\n\r\n", 1);
+    wire_send(streams, GET, sizeof(GET) - 1);
+    wire_receive_all(streams, answer, sizeof(answer));
+    ok(wire_status(answer) == 200 && strstr(answer, "connection: close"),
+       "one whose response had promised to go on gets one more answer");
+    close(streams);
     wire_send(fresh[0], GET, sizeof(GET) - 1);
     wire_receive_all(fresh[0], answer, sizeof(answer));
     ok(wire_status(answer) == 200 && strstr(answer, "connection: close"),
