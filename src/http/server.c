@@ -195,6 +195,19 @@ static int accept_connections(void *argument)
     }
 }
 
+/* Who has connected before the end is served, where all that share the listener end. */
+static void accept_rest(struct weft_http_server *server)
+{
+    bool asks = server->options.stop_idle > 0 && !server->listener.waits;
+    for (int i = 0; asks && i < server->options.backlog; i++) {
+        int fd = weft__listen_take(&server->listener);
+        if (fd < 0) {
+            return;
+        }
+        weft__connection_open(server, fd);
+    }
+}
+
 static void end_idle(struct weft_http_server *server, int64_t since)
 {
     while (!weft__list_empty(&server->idle)) {
@@ -245,6 +258,7 @@ static int serve_shielded(struct weft_http_server *server, struct weft_scope *ac
     server->acceptor = NULL;
     bool asked = server->stopping;
     server->stopping = true;
+    accept_rest(server);
     weft__listen_close(&server->listener);
     stop_upgraded(server);
     weft_timeout_set(&shield, server->options.grace);

@@ -304,6 +304,7 @@ int weft__listen_adopt(struct weft__listener *listener, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     listener->fd = fd;
     listener->port = port_of(fd);
+    listener->waits = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
     return 0;
 }
 
@@ -346,19 +347,21 @@ int weft__listen_wait(const struct weft__listener *listener)
     return poll(&wait, 1, -1) < 0 && errno != EINTR ? -1 : 0;
 }
 
+int weft__listen_take(const struct weft__listener *listener)
+{
+    int fd;
+    do {
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    } while (fd < 0 && is_passing(errno));
+    return fd;
+}
+
 int weft__listen_accept(struct weft__listener *listener)
 {
     for (;;) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0) {
+        int fd = weft__listen_take(listener);
+        if (fd >= 0 || errno != EAGAIN || weft__listen_wait(listener) < 0) {
             return fd;
-        }
-        if (errno == EAGAIN) {
-            if (weft__listen_wait(listener) < 0) {
-                return -1;
-            }
-        } else if (!is_passing(errno)) {
-            return -1;
         }
     }
 }

@@ -13,6 +13,7 @@
 struct weft__listener {
     int fd;         /* -1: none */
     int port;       /* 0 for unix */
+    bool waits;     /* accept(2) would wait: it was handed over without O_NONBLOCK, and stays so */
     char path[108]; /* of a unix socket, removed at the end; "" otherwise */
 };
 
@@ -38,6 +39,9 @@ void weft__listen_close(struct weft__listener *listener);
 
 /** Wait until there is a connection to accept. 0; -1 and errno. */
 int weft__listen_wait(const struct weft__listener *listener);
+
+/** Accept a connection that is there already, if ->waits is not set. -1 and EAGAIN: none is. */
+int weft__listen_take(const struct weft__listener *listener);
 
 /**
  * Accept a connection, waiting for one.

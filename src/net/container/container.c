@@ -197,7 +197,8 @@ static size_t gather(struct weft__container *container, struct pollfd *all)
 {
     size_t count = 0;
     all[count++] = (struct pollfd){ container->signals, POLLIN, 0 };
-    all[count++] = (struct pollfd){ container->supervisor, POLLIN, 0 };
+    bool rests = weft_now() < container->supervisor_rest;
+    all[count++] = (struct pollfd){ rests ? -1 : container->supervisor, POLLIN, 0 };
     for (int i = 0; i < WEFT__SUPERVISE_CLIENTS; i++) {
         all[count++] = (struct pollfd){ container->clients[i].fd, POLLIN, 0 };
     }

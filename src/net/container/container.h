@@ -132,6 +132,7 @@ struct weft__container {
     struct sigaction child_before;
     int supervisor; /* -1: there is none */
     char supervisor_path[108];
+    int64_t supervisor_rest; /* ns; until when nobody is let in */
     struct weft__client clients[WEFT__SUPERVISE_CLIENTS];
     struct weft__manager manager;
 

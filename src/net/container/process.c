@@ -14,6 +14,10 @@
 
 #define DUMP_TIME (3 * WEFT_SECOND)
 
+enum {
+    MESSAGES_A_TURN = 256
+};
+
 const char *weft__process_name(const struct weft__process *process, char text[48])
 {
     snprintf(text, 48, "worker %u (pid %d)", process->seat->number, (int)process->pid);
@@ -161,7 +165,8 @@ static void hear_line(struct weft__container *container, struct weft__process *p
 void weft__process_hear(struct weft__container *container, struct weft__process *process)
 {
     char message[WEFT__MESSAGE];
-    while (process->control >= 0) {
+    /* One that talks without an end is interrupted: there are others. */
+    for (int heard = 0; process->control >= 0 && heard < MESSAGES_A_TURN; heard++) {
         ssize_t length = recv(process->control, message, sizeof(message) - 1, MSG_DONTWAIT);
         if (length < 0) {
             return; /* nothing more for now */

@@ -57,6 +57,7 @@ void weft__seats_stop(struct weft__container *container)
     weft__manager_tell(&container->manager, "STOPPING=1\nSTATUS=%s",
                        container->error ? container->reason : "The workers end.");
     weft__title_set("%s: parent, ending", container->options.name);
+    weft__listeners_close(container); /* the workers have theirs; who comes now is refused */
     stop_all(container);
 }
 
@@ -227,8 +228,10 @@ void weft__seats_replace(struct weft__container *container, struct weft__seat *s
 {
     seat->successor = weft__process_start(container, seat);
     if (!seat->successor) {
+        int error = errno;
         weft_log(WEFT_LOG_ERROR, "container: a successor of worker %u can't be started: %s",
-                 seat->number, strerror(errno));
+                 seat->number, strerror(error));
+        errno = error;
     }
 }
 

@@ -82,6 +82,7 @@ void weft__supervise_accept(struct weft__container *container)
 {
     int fd = accept4(container->supervisor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
+        container->supervisor_rest = weft_now() + PATIENCE; /* for want of descriptors, say */
         return;
     }
     struct weft__client *free_one = NULL;

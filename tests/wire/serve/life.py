@@ -13,9 +13,15 @@ from serving import (Service, children, descriptors, done, ok, open_stream, read
 WEFT, APP, SANITIZED = sys.argv[1:]
 
 
-def refused(status, words, what, *arguments, environment=None):
+def unprivileged_start():
+    with open('/proc/sys/net/ipv4/ip_unprivileged_port_start', encoding='utf-8') as file:
+        return int(file.read())
+
+
+def refused(status, words, what, *arguments, environment=None, **options):
     result = subprocess.run([WEFT, 'serve', *arguments], capture_output=True, text=True,
-                            timeout=60, check=False, env={**os.environ, **(environment or {})})
+                            timeout=60, check=False, env={**os.environ, **(environment or {})},
+                            **options)
     last = result.stderr.strip().splitlines()[-1:] or ['']
     ok(result.returncode == status and last[0].startswith('weft serve: ') and
        re.search(words, last[0]), what, result.stderr)
@@ -48,6 +54,12 @@ def refusals(folder):
             '-p0', '--preload', APP, environment={'APP_START': 'fail'})
     refused(1, 'descriptor 1: .*not listen|descriptor 1: .*[Ss]ocket', 'a descriptor that does '
             'not listen', '-b', 'fd:1', APP)
+    if os.geteuid() == 0 and unprivileged_start() > 80:
+        try:
+            refused(1, 'Permission denied .ports below 1024 need root', 'a privileged port', '-b',
+                    '127.0.0.1:80', APP, preexec_fn=lambda: os.setuid(65534))
+        except (PermissionError, subprocess.SubprocessError):
+            pass  # nobody may not look into the build's folder
     for words, arguments in [('what is to be served', []), ('one application', [APP, APP]),
                              ('--count wants', ['-n', '0', APP]),
                              ('--count wants a whole', ['-n', '1.5', APP]),
@@ -159,6 +171,23 @@ def endings():
         ok(not cut and whole.endswith(b'done\n\r\n0\r\n\r\n'),
            'TERM: a streamed response is finished', whole)
         ok(service.ended() == 0, 'then the service ends', service.log)
+    with Service(WEFT, '-n2', APP) as service:
+        client, _ = open_stream(service.port, '/stream?n=100&ms=100')
+        os.kill(service.workers()[0], signal.SIGSTOP)
+        os.kill(service.workers()[1], signal.SIGSTOP)
+        early = [socket.create_connection(('127.0.0.1', service.port)) for _ in range(20)]
+        for each in early:
+            each.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        service.send(signal.SIGTERM)
+        service.wait_log('end gracefully')
+        for pid in service.workers():
+            os.kill(pid, signal.SIGCONT)
+        answers = [read_to_end(each)[0] for each in early]
+        ok(all(answer.endswith(b'hello\n') for answer in answers),
+           'who has connected before the end is served', answers[:3])
+        ok(wait_for(lambda: refuses(service.port)), 'who comes later is refused')
+        ok(service.end() == 0, 'and the service ends', service.log)
+        client.close()
     for number in (signal.SIGINT, signal.SIGTERM):
         with Service(WEFT, '-n2', APP) as service:
             ok(service.end(number) == 0, f'{number.name} ends it')
@@ -197,6 +226,14 @@ def open_stream_only(port, path):
     client = socket.create_connection(('127.0.0.1', port), timeout=60)
     client.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
     return client
+
+
+def refuses(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def busy(service):
