@@ -6,6 +6,7 @@ int command_bench(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_top(int argc, char **argv);
 
 #endif

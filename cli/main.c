@@ -14,6 +14,7 @@ static const struct {
     { "doctor", command_doctor, "run a program, then tell what parked and what blocked" },
     { "dump", command_dump, "what every fiber of a running process does, with stacks" },
     { "run", command_run, "an unmodified program, its main as the first fiber" },
+    { "serve", command_serve, "an application or a folder of files, by worker processes" },
     { "top", command_top, "a running process, live: tasks, waits, load, stalls" },
 };
 

@@ -12,6 +12,7 @@
 #include <weft/http/router.h>
 #include <weft/http/server.h>
 #include <weft/http/sse.h>
+#include <weft/http/static.h>
 #include <weft/http/websocket.h>
 
 #endif

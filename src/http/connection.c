@@ -71,7 +71,8 @@ static int connection_ready(void *argument)
     if (next == WEFT__NEXT_WAIT) {
         return 1; /* it stays among the busy: nothing but its own protocol ends it */
     }
-    if (next == WEFT__NEXT_IDLE && !server->stopping) {
+    /* One that was told that it may go on before the server stopped may do so once more. */
+    if (next == WEFT__NEXT_IDLE && (!server->stopping || server->options.stop_idle > 0)) {
         weft__stream_release(&connection->stream);
         connection->idle_since = weft_now();
         weft__list_remove(&connection->node);

@@ -126,6 +126,12 @@ void weft__response_reset(struct weft_http_response *response, int error);
 /** Send what was gathered. 0; -1 and the stream is broken. */
 int weft__output_flush(struct weft_http_stream *stream);
 
+/**
+ * Send a file's bytes from *at to `end` by sendfile(2) where the connection carries them as they
+ * are; *at is moved on. What is left is to be written. 0; -1 and the stream is broken.
+ */
+int weft__output_file(struct weft_http_stream *stream, int fd, off_t *at, off_t end);
+
 /** End the body properly. 0; -1. */
 int weft__output_end(struct weft_http_stream *stream);
 

@@ -41,6 +41,7 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
         .minimum = tls->minimum ? tls->minimum : 12,
         .protocols = PROTOCOLS,
         .protocols_length = sizeof(PROTOCOLS) - 1,
+        .tickets = tls->tickets,
     };
     server->tls = weft__tls_server_new(&options);
     server->tls_plain = tls->plain;

@@ -73,6 +73,9 @@ struct weft_http_server {
     struct weft_condition opened; /* the clerk has something to look after again */
     bool ran;
     bool stopping;
+    bool (*let_others)(struct weft_http_server *server); /* accept first; NULL: there are none */
+    struct weft_worker *worker;
+    int64_t pause_told; /* when a pause of accepting was last logged */
 
     struct weft__list idle;  /* connections, the longest idle first */
     struct weft__list busy;  /* connections with a fiber */

@@ -40,6 +40,7 @@ struct weft__tls_options {
     int minimum;                  /* 12 or 13 */
     const unsigned char *protocols; /* ALPN, as on the wire, the most wanted first */
     size_t protocols_length;
+    const unsigned char *tickets; /* 32 secret bytes; NULL: drawn */
 };
 
 enum {

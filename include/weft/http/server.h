@@ -3,6 +3,7 @@
 #define WEFT_HTTP_SERVER_H
 
 #include <weft/base.h>
+#include <weft/container.h>
 #include <weft/http/message.h>
 
 WEFT_BEGIN_DECLS
@@ -37,6 +38,8 @@ struct weft_http_tls {
     bool plain;                   /**< serve plain HTTP on the same port, too; otherwise that is
                                        answered with 400 */
     int minimum;                  /**< least version: 12 (the default) or 13 */
+    const unsigned char *tickets; /**< 32 secret bytes that seal session tickets, for servers that
+                                       are to accept each other's; NULL: drawn for this one */
 };
 
 /**
@@ -67,7 +70,10 @@ struct weft_http_options {
                                 WEFT_HTTP_BODY_RATE bytes, else 408. Default 20 s */
     int64_t write_timeout; /**< ns in which the client takes nothing of a response, after which
                                 the connection is closed. Default 30 s */
-    int64_t grace; /**< ns that responses under way get when the server stops. Default 10 s */
+    int64_t grace;     /**< ns that responses under way get when the server stops. Default 10 s */
+    int64_t stop_idle; /**< ns that a connection has to have been idle to be closed at once when
+                            the server stops: one that has just been answered may have its next
+                            request on its way. Default 0; 1 s in weft_http_work() */
 };
 
 /** Bytes of a request's body that give it one second more. */
@@ -165,6 +171,24 @@ WEFT_API void weft_http_server_stats(const struct weft_http_server *server,
  * Blocks           until a signal
  */
 WEFT_API int weft_http_serve(const struct weft_http_options *options);
+
+/**
+ * Serve as a worker of a container, on all of its listeners, until it is asked to end.
+ *
+ * Makes a server for each listener, says that the worker is ready, tells its figures, takes its
+ * share of connections, and ends gracefully within weft_worker_grace(). For the `work` function of
+ * weft_container_options, or a part of it.
+ *
+ * @param worker    Handed to `work`.
+ * @param options   `address`, `listener` and `grace` are the container's; with `tls.tickets` of the
+ *                  parent, sessions go on in any worker.
+ * @return          0 once it was asked to end; -1 and errno, with weft_error(), otherwise.
+ * Errors           See weft_http_server_new() and weft_http_server_run(); EINVAL the container has
+ *                  no listener.
+ * Blocks           parks the fiber until the last connection has ended
+ * Threads          the worker's
+ */
+WEFT_API int weft_http_work(struct weft_worker *worker, const struct weft_http_options *options);
 
 WEFT_END_DECLS
 
