@@ -245,6 +245,14 @@ const char *weft__tls_reason(const struct weft__tls *tls)
     return tls->reason;
 }
 
+bool weft__tls_speaks(const struct weft__tls *tls, const char *protocol)
+{
+    const unsigned char *agreed;
+    unsigned length;
+    SSL_get0_alpn_selected(tls->ssl, &agreed, &length);
+    return length == strlen(protocol) && memcmp(agreed, protocol, length) == 0;
+}
+
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size)
 {
     X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
