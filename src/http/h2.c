@@ -45,7 +45,7 @@ void weft__h2_count(struct weft__h2 *h2)
 static bool is_over(const struct weft__h2 *h2)
 {
     return h2->broken ||
-           ((h2->ending || h2->calmed) && !h2->rest && !nghttp2_session_want_read(h2->session) &&
+           ((h2->ending || h2->calmed) && !h2->out && !nghttp2_session_want_read(h2->session) &&
             !nghttp2_session_want_write(h2->session));
 }
 
@@ -144,7 +144,7 @@ static enum weft__next finish(struct weft__h2 *h2)
     end_streams(h2);
     weft__list_remove(&h2->upgraded.node);
     nghttp2_session_del(h2->session);
-    weft__free(h2->rest);
+    weft__h2_block_give(h2->shared, h2->out);
     weft__free(h2);
     return next;
 }
@@ -172,6 +172,29 @@ static int understand(struct weft__h2 *h2, const char *data, size_t length)
     return weft__fail(used == NGHTTP2_ERR_NOMEM ? ENOMEM : EPROTO);
 }
 
+static int read_into(struct weft__h2 *h2, char *block)
+{
+    struct weft__stream *stream = &h2->connection->stream;
+    for (unsigned turn = 1; !h2->broken && !h2->calmed; turn++) {
+        ssize_t got = weft__stream_try_receive(stream, block, WEFT__H2_BATCH);
+        if (got <= 0) {
+            return got == 0 ? 0 : errno == EAGAIN ? 1 : -1;
+        }
+        if (understand(h2, block, (size_t)got) < 0) {
+            return -1;
+        }
+        if (got < WEFT__H2_BATCH && !stream->tls) {
+            return 1;
+        }
+        if (turn % TURN == 0) {
+            h2->reading = false;
+            weft__h2_flush(h2, true);
+            h2->reading = true;
+        }
+    }
+    return 1;
+}
+
 /* All that is there. 1 go on later; 0 the end; -1 and errno. */
 static int read_all(struct weft__h2 *h2)
 {
@@ -185,24 +208,10 @@ static int read_all(struct weft__h2 *h2)
         }
     }
     weft__stream_release(stream);
-    for (unsigned turn = 1; !h2->broken && !h2->calmed; turn++) {
-        ssize_t got = weft__stream_try_receive(stream, h2->shared->in, WEFT__H2_READ);
-        if (got <= 0) {
-            return got == 0 ? 0 : errno == EAGAIN ? 1 : -1;
-        }
-        if (understand(h2, h2->shared->in, (size_t)got) < 0) {
-            return -1;
-        }
-        if (got < WEFT__H2_READ && !stream->tls) {
-            return 1;
-        }
-        if (turn % TURN == 0) {
-            h2->reading = false;
-            weft__h2_flush(h2, true);
-            h2->reading = true;
-        }
-    }
-    return 1;
+    char *block = weft__h2_block_take(h2->shared);
+    int result = block ? read_into(h2, block) : -1;
+    weft__h2_block_give(h2->shared, block);
+    return result;
 }
 
 static enum weft__next ready(struct weft__upgraded *upgraded)

@@ -39,8 +39,9 @@ enum {
     WEFT__H2_CONNECTION_WINDOW = 1 << 20,   /* of all bodies of a connection */
     WEFT__H2_FRAME = 16384,                 /* payload of a frame, either way */
     WEFT__H2_HEAD = 9,                      /* bytes of a frame's head */
-    WEFT__H2_READ = 65536,                  /* asked for at a time */
-    WEFT__H2_BATCH = 65536,                 /* bytes gathered for one send */
+    WEFT__H2_BATCH = 65536,                 /* bytes gathered for one send, or received at a time */
+    WEFT__H2_BLOCK = 65536 + 9 + 16384,     /* with room for one more frame */
+    WEFT__H2_BLOCKS = 8,                    /* that are kept for reuse */
     WEFT__H2_SETTINGS_MAX = 32,             /* entries of a SETTINGS frame */
     WEFT__H2_ACKS_MAX = 64,                 /* answers to PING and SETTINGS that wait to be sent */
     WEFT__H2_SOCKET_OUT = 16384,            /* bytes of a WebSocket that wait for its window */
@@ -70,9 +71,8 @@ struct weft__h2_server {
     nghttp2_option *options;
     struct weft__list spare; /* records of streams */
     size_t spares;
-    char *in;  /* WEFT__H2_READ bytes: given to nghttp2 before anybody else runs */
-    char *out; /* what is gathered for a send */
-    size_t out_used;
+    char *blocks[WEFT__H2_BLOCKS]; /* to receive to, or to gather what is sent */
+    size_t block_count;
 };
 
 struct weft__h2 {
@@ -85,8 +85,8 @@ struct weft__h2 {
     struct weft_condition done; /* a fiber of ours has ended */
     size_t count;               /* streams */
     size_t handlers;            /* fibers of streams, also of those that are closed already */
-    char *rest;                 /* what the socket did not take */
-    size_t rest_start, rest_end;
+    char *out;                  /* a block, while something is sent or waits to be */
+    size_t out_start, out_end;
     int32_t last;           /* the highest id that the client has used */
     struct weft__h2_range skipped[WEFT__H2_SKIPPED];
     unsigned skips;         /* ever */
@@ -152,6 +152,12 @@ struct weft__h2_stream {
 
 /** The server's part; NULL: ENOMEM. */
 struct weft__h2_server *weft__h2_server(struct weft_http_server *server);
+
+/** A block of WEFT__H2_BLOCK bytes; NULL: ENOMEM. */
+char *weft__h2_block_take(struct weft__h2_server *shared);
+
+/** Give one back; NULL does nothing. */
+void weft__h2_block_give(struct weft__h2_server *shared, char *block);
 
 /* h2.c */
 

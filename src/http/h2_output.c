@@ -1,12 +1,10 @@
 /*
  * Sending.
  *
- *      handler: out, out_left ──nghttp2 asks as windows and priorities allow──> shared->out ──> socket
- *                                                                                   └──> h2->rest
+ *      handlers' bytes ──nghttp2 asks, as windows and priorities allow──> a block ──> socket
  *
- * A handler's bytes are copied once, into a buffer that all connections of the server share: it is
- * filled and sent without a pause. What the socket does not take is kept in `rest`, and a fiber
- * waits for the socket; until then nothing more is asked for, so nothing more queues up.
+ * They are copied once, into a block that is given back when it is sent. While the socket is full a
+ * fiber waits for it, and nothing more is asked for, so nothing more queues up.
  */
 #include <string.h>
 
@@ -38,21 +36,23 @@ ssize_t weft__h2_data(nghttp2_session *session, int32_t id, uint8_t *room, size_
     return (ssize_t)count;
 }
 
-static void append(struct weft__h2_server *shared, const void *data, size_t length)
+static void append(struct weft__h2 *h2, const void *data, size_t length)
 {
-    memcpy(shared->out + shared->out_used, data, length);
-    shared->out_used += length;
+    memcpy(h2->out + h2->out_end, data, length);
+    h2->out_end += length;
 }
 
-/* pump() has seen to it that there is room for a frame. */
 int weft__h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                        size_t length, nghttp2_data_source *source, void *user)
 {
     struct weft__h2_stream *stream = source->ptr;
     struct weft__h2 *h2 = user;
     (void)session, (void)frame;
-    append(h2->shared, head, WEFT__H2_HEAD);
-    append(h2->shared, stream->out, length);
+    if (h2->out_end >= WEFT__H2_BATCH) {
+        return NGHTTP2_ERR_WOULDBLOCK; /* asked again behind the next send */
+    }
+    append(h2, head, WEFT__H2_HEAD);
+    append(h2, stream->out, length);
     stream->out += length;
     stream->out_left -= length;
     stream->progressed += length;
@@ -99,82 +99,55 @@ int weft__h2_wait_taken(struct weft__h2_stream *stream)
 
 /* --- from nghttp2 to the socket */
 
-static int keep_rest(struct weft__h2 *h2, const char *data, size_t length)
-{
-    h2->rest = weft__malloc(length);
-    if (!h2->rest) {
-        return -1;
-    }
-    memcpy(h2->rest, data, length);
-    h2->rest_start = 0;
-    h2->rest_end = length;
-    return 0;
-}
-
-/* Bytes that have been gathered: 0 sent; 1 the socket is full; -1. */
-static int send_gathered(struct weft__h2 *h2)
-{
-    struct weft__h2_server *shared = h2->shared;
-    size_t start = 0;
-    size_t end = shared->out_used;
-    shared->out_used = 0;
-    while (start < end) {
-        ssize_t sent =
-            weft__stream_try_send(&h2->connection->stream, shared->out + start, end - start);
-        if (sent < 0) {
-            return -1;
-        }
-        if (sent == 0) {
-            return keep_rest(h2, shared->out + start, end - start) < 0 ? -1 : 1;
-        }
-        start += (size_t)sent;
-    }
-    return 0;
-}
-
-static int send_rest(struct weft__h2 *h2)
-{
-    while (h2->rest_start < h2->rest_end) {
-        ssize_t sent = weft__stream_try_send(&h2->connection->stream, h2->rest + h2->rest_start,
-                                             h2->rest_end - h2->rest_start);
-        if (sent <= 0) {
-            return sent < 0 ? -1 : 1;
-        }
-        h2->rest_start += (size_t)sent;
-    }
-    weft__free(h2->rest);
-    h2->rest = NULL;
-    h2->rest_start = h2->rest_end = 0;
-    return 0;
-}
-
-/* Frames until enough for one send is there. 1 there is more; 0 no; -1. */
+/* Frames, until enough for one send is there. 0; -1 and errno. */
 static int gather(struct weft__h2 *h2)
 {
-    while (h2->shared->out_used < WEFT__H2_BATCH) {
+    h2->out_start = h2->out_end = 0;
+    while (h2->out_end < WEFT__H2_BATCH) {
         const uint8_t *frame;
         ssize_t length = nghttp2_session_mem_send(h2->session, &frame);
         if (length < 0) {
             return weft__fail(length == NGHTTP2_ERR_NOMEM ? ENOMEM : EPROTO);
         }
         if (length == 0) {
-            return 0;
+            break;
         }
-        append(h2->shared, frame, (size_t)length);
+        append(h2, frame, (size_t)length);
     }
-    return 1;
+    return 0;
 }
 
-/* 0 all has been sent; 1 the socket is full; -1. Does not park. */
+/* What was gathered: 0 sent; 1 the socket is full; -1. */
+static int send_gathered(struct weft__h2 *h2)
+{
+    while (h2->out_start < h2->out_end) {
+        ssize_t sent = weft__stream_try_send(&h2->connection->stream, h2->out + h2->out_start,
+                                             h2->out_end - h2->out_start);
+        if (sent <= 0) {
+            return sent < 0 ? -1 : 1;
+        }
+        h2->out_start += (size_t)sent;
+    }
+    return 0;
+}
+
+/*
+ * 0 all has been sent; 1 the socket is full; -1. A send may give way to other fibers, which add
+ * frames meanwhile and leave it to us to send them: so the end is when there are none.
+ */
 static int pump(struct weft__h2 *h2)
 {
-    int result = send_rest(h2);
-    int more = 1;
-    while (result == 0 && more > 0) {
-        more = gather(h2);
-        result = more < 0 ? -1 : send_gathered(h2);
+    if (!h2->out && !(h2->out = weft__h2_block_take(h2->shared))) {
+        return -1;
     }
-    h2->shared->out_used = 0;
+    int result;
+    do {
+        result = send_gathered(h2);
+    } while (result == 0 && (result = gather(h2)) == 0 && h2->out_end > 0);
+    if (result == 0) {
+        weft__h2_block_give(h2->shared, h2->out);
+        h2->out = NULL;
+    }
     return result;
 }
 

@@ -14,9 +14,26 @@ static void server_free(struct weft__server_part *part)
     }
     nghttp2_session_callbacks_del(shared->callbacks);
     nghttp2_option_del(shared->options);
-    weft__free(shared->in);
-    weft__free(shared->out);
+    while (shared->block_count > 0) {
+        weft__free(shared->blocks[--shared->block_count]);
+    }
     weft__free(shared);
+}
+
+/* Whoever holds one may park: system calls give way to other fibers. */
+char *weft__h2_block_take(struct weft__h2_server *shared)
+{
+    return shared->block_count > 0 ? shared->blocks[--shared->block_count]
+                                   : weft__malloc(WEFT__H2_BLOCK);
+}
+
+void weft__h2_block_give(struct weft__h2_server *shared, char *block)
+{
+    if (block && shared->block_count < WEFT__H2_BLOCKS) {
+        shared->blocks[shared->block_count++] = block;
+    } else {
+        weft__free(block);
+    }
 }
 
 static void set_options(nghttp2_option *options)
@@ -35,11 +52,6 @@ static int fill(struct weft__h2_server *shared)
 {
     if (nghttp2_session_callbacks_new(&shared->callbacks) != 0 ||
         nghttp2_option_new(&shared->options) != 0) {
-        return -1;
-    }
-    shared->in = weft__malloc(WEFT__H2_READ);
-    shared->out = weft__malloc(WEFT__H2_BATCH + WEFT__H2_HEAD + WEFT__H2_FRAME + 16);
-    if (!shared->in || !shared->out) {
         return -1;
     }
     set_options(shared->options);
