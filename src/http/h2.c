@@ -123,15 +123,18 @@ static void end_streams(struct weft__h2 *h2)
             weft__h2_stream_closed(stream, ECONNRESET);
         }
     }
-    while (!weft__list_empty(&h2->ready)) {
-        struct weft__h2_stream *stream =
-            weft__container_of(h2->ready.next, struct weft__h2_stream, turn);
-        weft__list_remove(&stream->turn);
-        weft__h2_stream_heed(stream);
-        weft__h2_stream_release(stream);
-    }
-    while (h2->handlers > 0 || h2->writing || h2->flushing) {
-        weft_condition_wait(&h2->done);
+    for (;;) {
+        struct weft__list *node = weft__list_pop(&h2->ready);
+        if (node) {
+            struct weft__h2_stream *stream =
+                weft__container_of(node, struct weft__h2_stream, turn);
+            weft__h2_stream_heed(stream);
+            weft__h2_stream_release(stream);
+        } else if (h2->handlers > 0 || h2->flushing) {
+            weft_condition_wait(&h2->done);
+        } else {
+            return;
+        }
     }
 }
 

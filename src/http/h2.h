@@ -264,9 +264,4 @@ void weft__h2_flush(struct weft__h2 *h2, bool gather);
 /** Reset streams whose client takes too little. */
 void weft__h2_look_for_stalls(struct weft__h2 *h2, int64_t now);
 
-/* h2_socket.c */
-
-struct weft__websocket_stream;
-extern const struct weft__websocket_stream weft__h2_socket_stream;
-
 #endif

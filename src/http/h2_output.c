@@ -15,6 +15,10 @@
 #include "base/fail.h"
 #include "http/h2.h"
 
+enum {
+    TURN = 16, /* sends before other fibers get their turn */
+};
+
 /* --- from a stream to nghttp2 */
 
 ssize_t weft__h2_data(nghttp2_session *session, int32_t id, uint8_t *room, size_t length,
@@ -117,12 +121,19 @@ static int gather(struct weft__h2 *h2)
     return 0;
 }
 
+/* Around the hooks: whoever flushes may have been cancelled, and others' frames still have to go. */
+static ssize_t try_send(struct weft__h2 *h2)
+{
+    WEFT_BLOCKING();
+    return weft__stream_try_send(&h2->connection->stream, h2->out + h2->out_start,
+                                 h2->out_end - h2->out_start);
+}
+
 /* What was gathered: 0 sent; 1 the socket is full; -1. */
 static int send_gathered(struct weft__h2 *h2)
 {
     while (h2->out_start < h2->out_end) {
-        ssize_t sent = weft__stream_try_send(&h2->connection->stream, h2->out + h2->out_start,
-                                             h2->out_end - h2->out_start);
+        ssize_t sent = try_send(h2);
         if (sent <= 0) {
             return sent < 0 ? -1 : 1;
         }
@@ -132,8 +143,8 @@ static int send_gathered(struct weft__h2 *h2)
 }
 
 /*
- * 0 all has been sent; 1 the socket is full; -1. A send may give way to other fibers, which add
- * frames meanwhile and leave it to us to send them: so the end is when there are none.
+ * 0 all has been sent; 1 the socket is full; -1. It gives way to other fibers now and then, which
+ * add frames meanwhile and leave it to us to send them: so the end is when there are none.
  */
 static int pump(struct weft__h2 *h2)
 {
@@ -141,7 +152,11 @@ static int pump(struct weft__h2 *h2)
         return -1;
     }
     int result;
+    unsigned turn = 0;
     do {
+        if (++turn % TURN == 0) {
+            weft_yield();
+        }
         result = send_gathered(h2);
     } while (result == 0 && (result = gather(h2)) == 0 && h2->out_end > 0);
     if (result == 0) {

@@ -195,7 +195,7 @@ void weft__h2_stream_closed(struct weft__h2_stream *stream, int error)
         weft__h2_stream_turn(stream);
     } else if (!stream->task) {
         weft__h2_stream_release(stream);
-    } else if (!complete) {
+    } else if (!complete && stream->task != weft_self()) {
         weft_cancel(stream->task);
     }
 }
