@@ -77,7 +77,6 @@ static void stop(struct weft__upgraded *upgraded)
     }
     h2->draining_since = weft_now();
     nghttp2_submit_shutdown_notice(h2->session);
-    nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL);
     weft__h2_flush(h2, false);
 }
 
@@ -118,7 +117,6 @@ static void end_streams(struct weft__h2 *h2)
 {
     weft__list_each(node, &h2->streams) {
         struct weft__h2_stream *stream = weft__container_of(node, struct weft__h2_stream, node);
-        weft__list_remove(&stream->turn);
         if (!stream->closed) {
             weft__h2_stream_closed(stream, ECONNRESET);
         }
@@ -128,7 +126,9 @@ static void end_streams(struct weft__h2 *h2)
         if (node) {
             struct weft__h2_stream *stream =
                 weft__container_of(node, struct weft__h2_stream, turn);
-            weft__h2_stream_heed(stream);
+            if (stream->upgraded) {
+                weft__h2_stream_heed(stream);
+            }
             weft__h2_stream_release(stream);
         } else if (h2->handlers > 0 || h2->flushing) {
             weft_condition_wait(&h2->done);

@@ -135,6 +135,7 @@ struct weft__h2_stream {
     int64_t progress;               /* when bytes last went */
     size_t progressed;              /* bytes since then */
 
+    unsigned heads; /* submitted and not sent: their texts lie in the exchange's memory */
     bool head_done; /* the request's fields are complete */
     bool in_trailers;
     bool end_received;

@@ -289,6 +289,14 @@ static void end_early(nghttp2_session *session, struct weft__h2 *h2, int32_t id)
     }
 }
 
+static void head_sent(struct weft__h2 *h2, int32_t id)
+{
+    struct weft__h2_stream *stream = stream_of(h2, id);
+    if (stream && stream->heads > 0) {
+        stream->heads--;
+    }
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct weft__h2 *h2 = user;
@@ -297,6 +305,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         earn(&h2->controls, DATA_EARNS);
         __attribute__((fallthrough));
     case NGHTTP2_HEADERS:
+        if (frame->hd.type == NGHTTP2_HEADERS) {
+            head_sent(h2, frame->hd.stream_id);
+        }
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             end_early(session, h2, frame->hd.stream_id);
         }
@@ -308,6 +319,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_GOAWAY:
         h2->ending = frame->goaway.last_stream_id != INT32_MAX;
+        if (!h2->ending) { /* the notice: an answer to what follows it tells that it has arrived */
+            nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL);
+        }
         break;
     default:
         break;

@@ -184,7 +184,10 @@ static int wait_and_write(void *argument)
     }
     h2->writing = false;
     h2->flushing = false;
-    weft__h2_settle(h2);
+    if (!h2->broken) {
+        weft__h2_streams_run(h2);
+        weft__h2_settle(h2);
+    }
     weft_condition_signal(&h2->done);
     return 0;
 }
@@ -205,6 +208,7 @@ static void flush(struct weft__h2 *h2)
     if (result < 0) {
         weft__h2_drop(h2, errno);
     } else {
+        weft__h2_streams_run(h2); /* sockets whose streams were closed meanwhile */
         weft__h2_settle(h2);
     }
 }

@@ -154,6 +154,7 @@ static int submit(struct weft__h2_stream *stream, bool with_body, const uint64_t
                               *length) < 0)) {
         return -1;
     }
+    stream->heads++;
     stream->answered = true;
     stream->last = !with_body || stream->last;
     return explain(nghttp2_submit_response(stream->h2->session, stream->id, head.fields, head.count,
@@ -171,6 +172,7 @@ int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
     if (put_fields(stream, &head, status, headers) < 0) {
         return -1;
     }
+    stream->heads++;
     if (status < 200) {
         return explain(nghttp2_submit_headers(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id,
                                               NULL, head.fields, head.count, NULL));

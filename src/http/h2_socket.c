@@ -98,7 +98,6 @@ static void drop(void *pointer)
     weft_condition_broadcast(&stream->readable);
     weft_condition_broadcast(&stream->writable);
     weft__h2_stream_reset(stream, NGHTTP2_CANCEL);
-    weft__h2_stream_turn(stream);
 }
 
 static const struct weft__websocket_stream stream_operations = {

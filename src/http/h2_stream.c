@@ -68,8 +68,11 @@ void weft__h2_stream_release(struct weft__h2_stream *stream)
 /* What a socket's function has come to. */
 static void end_socket(struct weft__h2_stream *stream, enum weft__next next)
 {
-    weft__memory_fini(&stream->exchange.memory);
+    weft__memory_leave(&stream->exchange.memory);
     if (next == WEFT__NEXT_WAIT) {
+        if (stream->heads == 0) {
+            weft__memory_fini(&stream->exchange.memory);
+        }
         return;
     }
     stream->upgraded = NULL;
@@ -94,9 +97,7 @@ static void answer(struct weft__h2_stream *stream)
         return;
     }
     weft__h2_respond(stream);
-    if (stream->out_left == 0 || exchange->memory.deferred) {
-        weft__memory_fini(&exchange->memory);
-    }
+    weft__memory_leave(&exchange->memory); /* the texts are needed until the head is sent */
 }
 
 static int run(void *argument)

@@ -221,6 +221,7 @@ class Answers(Case):
     def test_the_window_is_kept(self):
         client = self.client(settings=setting(4, 1000))
         stream = client.request('/big?size=5000')
+        client.until(lambda event: event[0] == DATA)
         client.ping()
         got = sum(len(event[3]) for event in client.seen if event[0] == DATA)
         self.assertEqual(got, 1000)
@@ -282,6 +283,8 @@ class Answers(Case):
             client = self.client()
             client.request(path)
             client.ping()
+            if path == '/events':
+                client.until(lambda event: event[0] == DATA)
             client.socket.close()
         self.until_figure('cancelled', before['cancelled'] + 2)
         self.until_figure('streams', 0)

@@ -146,5 +146,7 @@ int main(int count, char **arguments)
     }
     printf("%d\n", weft_http_server_port(server));
     fflush(stdout);
-    return weft_run(serve, server) < 0;
+    int result = weft_run(serve, server);
+    weft_http_server_free(server);
+    return result < 0;
 }
