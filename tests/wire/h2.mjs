@@ -42,7 +42,8 @@ function ask(session, headers, body) {
         stream.on('close', () => resolve({ ...answer, code: stream.rstCode,
                                            body: Buffer.concat(chunks) }));
         setTimeout(() => reject(new Error(`no answer to ${headers[':path']}`)), 30_000).unref();
-        if (body !== undefined) stream.end(body);
+        if (headers.expect) stream.once('continue', () => stream.end(body));
+        else if (body !== undefined) stream.end(body);
     });
 }
 
