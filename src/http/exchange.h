@@ -95,7 +95,7 @@ struct weft_http_stream {
     struct weft__connection *connection;
     const struct weft__sink *sink; /* NULL: an HTTP/1 connection */
     struct weft__h2_stream *h2;    /* the sink's */
-    char *out; /* bytes to send first: the head, gathered chunks */
+    char *out;                     /* bytes to send first: the head, gathered chunks */
     size_t used;
     size_t capacity;
     char *heap;         /* out, if it was grown for a corked stream */

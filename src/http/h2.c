@@ -38,7 +38,7 @@ void weft__h2_count(struct weft__h2 *h2)
     if (active != h2->active) {
         h2->active = active;
         stats->active += active ? 1 : (size_t)-1;
-        h2->idle_since = weft_now();
+        h2->idle_since = h2->connection->server->clock;
     }
 }
 
@@ -124,8 +124,7 @@ static void end_streams(struct weft__h2 *h2)
     for (;;) {
         struct weft__list *node = weft__list_pop(&h2->ready);
         if (node) {
-            struct weft__h2_stream *stream =
-                weft__container_of(node, struct weft__h2_stream, turn);
+            struct weft__h2_stream *stream = weft__container_of(node, struct weft__h2_stream, turn);
             if (stream->upgraded) {
                 weft__h2_stream_heed(stream);
             }
@@ -275,7 +274,8 @@ int weft__h2_open(struct weft__connection *connection)
     }
     h2->connection = connection;
     h2->shared = shared;
-    if (nghttp2_session_server_new2(&h2->session, shared->callbacks, h2, shared->options) != 0 ||
+    if (nghttp2_session_server_new3(&h2->session, shared->callbacks, h2, shared->options,
+                                    &shared->memory.functions) != 0 ||
         greet(h2) < 0) {
         nghttp2_session_del(h2->session);
         weft__free(h2);
@@ -285,7 +285,8 @@ int weft__h2_open(struct weft__connection *connection)
     weft__list_init(&h2->ready);
     weft__list_init(&h2->upgraded.node);
     h2->upgraded.operations = &operations;
-    h2->idle_since = weft_now();
+    server->clock = weft_now(); /* the clerk may have slept while there was nobody */
+    h2->idle_since = server->clock;
     weft__h2_allow(&h2->resets, server->options.max_resets, rate_of(server->options.max_resets));
     weft__h2_allow(&h2->controls, server->options.max_controls,
                    rate_of(server->options.max_controls));

@@ -15,6 +15,7 @@
  *
  *      h2.c            a connection: its reader, its end
  *      h2_server.c     what all connections of a server share
+ *      h2_memory.c     nghttp2's memory
  *      h2_frames.c     what comes in, and how much of it is too much
  *      h2_request.c    from header fields to a request
  *      h2_body.c       the body of a request; credit is given as it is read
@@ -34,21 +35,29 @@
 #include "http/exchange.h"
 #include "http/server.h"
 
+/* Nothing is kept for reuse where a sanitizer is to see what is used after its end. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT__H2_REUSE 0
+#else
+#define WEFT__H2_REUSE 1
+#endif
+
 enum {
-    WEFT__H2_STREAM_WINDOW = 65536,         /* bytes of a body that wait for its handler */
-    WEFT__H2_CONNECTION_WINDOW = 1 << 20,   /* of all bodies of a connection */
-    WEFT__H2_FRAME = 16384,                 /* payload of a frame, either way */
-    WEFT__H2_HEAD = 9,                      /* bytes of a frame's head */
-    WEFT__H2_BATCH = 65536,                 /* bytes gathered for one send, or received at a time */
-    WEFT__H2_BLOCK = 65536 + 9 + 16384,     /* with room for one more frame */
-    WEFT__H2_BLOCKS = 8,                    /* that are kept for reuse */
-    WEFT__H2_SETTINGS_MAX = 32,             /* entries of a SETTINGS frame */
-    WEFT__H2_ACKS_MAX = 64,                 /* answers to PING and SETTINGS that wait to be sent */
-    WEFT__H2_SOCKET_OUT = 16384,            /* bytes of a WebSocket that wait for its window */
-    WEFT__H2_PROGRESS = 512,                /* fewer bytes in a write timeout are none */
-    WEFT__H2_FIELD = 32,                    /* what a field counts beside its texts: RFC 9113, 6.5.2 */
-    WEFT__H2_SKIPPED = 8,                   /* runs of ids passed over that are remembered */
-    WEFT__H2_SPARE = 256,                   /* records of streams that are kept for reuse */
+    WEFT__H2_STREAM_WINDOW = 65536,       /* bytes of a body that wait for its handler */
+    WEFT__H2_CONNECTION_WINDOW = 1 << 20, /* of all bodies of a connection */
+    WEFT__H2_FRAME = 16384,               /* payload of a frame, either way */
+    WEFT__H2_HEAD = 9,                    /* bytes of a frame's head */
+    WEFT__H2_BATCH = 65536,               /* bytes gathered for one send, or received at a time */
+    WEFT__H2_BLOCK = 65536 + 9 + 16384,   /* with room for one more frame */
+    WEFT__H2_BLOCKS = 8,                  /* that are kept for reuse */
+    WEFT__H2_SETTINGS_MAX = 32,           /* entries of a SETTINGS frame */
+    WEFT__H2_ACKS_MAX = 64,               /* answers to PING and SETTINGS that wait to be sent */
+    WEFT__H2_SOCKET_OUT = 16384,          /* bytes of a WebSocket that wait for its window */
+    WEFT__H2_PROGRESS = 512,              /* fewer bytes in a write timeout are none */
+    WEFT__H2_FIELD = 32,   /* what a field counts beside its texts: RFC 9113, 6.5.2 */
+    WEFT__H2_CLASSES = 16, /* of sizes of pieces that are kept for reuse */
+    WEFT__H2_SKIPPED = 8,  /* runs of ids passed over that are remembered */
+    WEFT__H2_SPARE = 256 * WEFT__H2_REUSE, /* records of streams that are kept for reuse */
 };
 
 /* An allowance that is used up by what a client makes us do, and comes back with time. */
@@ -64,6 +73,14 @@ struct weft__h2_range {
     int32_t last;
 };
 
+struct weft__h2_piece;
+
+struct weft__h2_memory {
+    nghttp2_mem functions;
+    struct weft__h2_piece *free[WEFT__H2_CLASSES];
+    size_t count[WEFT__H2_CLASSES];
+};
+
 /* What all connections of a server share. */
 struct weft__h2_server {
     struct weft__server_part part;
@@ -71,6 +88,7 @@ struct weft__h2_server {
     nghttp2_option *options;
     struct weft__list spare; /* records of streams */
     size_t spares;
+    struct weft__h2_memory memory;
     char *blocks[WEFT__H2_BLOCKS]; /* to receive to, or to gather what is sent */
     size_t block_count;
 };
@@ -81,13 +99,14 @@ struct weft__h2 {
     struct weft__h2_server *shared;
     nghttp2_session *session;
     struct weft__list streams;
-    struct weft__list ready;    /* of them: to be started, or to be told of what has come */
-    struct weft_condition done; /* a fiber of ours has ended */
-    size_t count;               /* streams */
-    size_t handlers;            /* fibers of streams, also of those that are closed already */
-    char *out;                  /* a block, while something is sent or waits to be */
+    struct weft__list ready;         /* of them: to be started, or to be told of what has come */
+    struct weft_condition done;      /* a fiber of ours has ended */
+    size_t count;                    /* streams */
+    struct weft__h2_stream *heading; /* whose head or trailers are coming */
+    size_t handlers;                 /* fibers of streams, also of those that are closed already */
+    char *out;                       /* a block, while something is sent or waits to be */
     size_t out_start, out_end;
-    int32_t last;           /* the highest id that the client has used */
+    int32_t last; /* the highest id that the client has used */
     struct weft__h2_range skipped[WEFT__H2_SKIPPED];
     unsigned skips;         /* ever */
     int64_t idle_since;     /* without streams */
@@ -139,12 +158,12 @@ struct weft__h2_stream {
     bool head_done; /* the request's fields are complete */
     bool in_trailers;
     bool end_received;
-    bool answered;  /* the response's head is submitted */
-    bool last;      /* nothing follows `out` */
-    bool deferred;  /* nghttp2 waits to be told of more */
-    bool closed;    /* nghttp2 has forgotten it */
-    bool started;   /* a fiber has run */
-    int broken;     /* the errno that waiting fibers get once it is closed, or has stalled */
+    bool answered; /* the response's head is submitted */
+    bool last;     /* nothing follows `out` */
+    bool deferred; /* nghttp2 waits to be told of more */
+    bool closed;   /* nghttp2 has forgotten it */
+    bool started;  /* a fiber has run */
+    int broken;    /* the errno that waiting fibers get once it is closed, or has stalled */
 
     struct weft__exchange exchange; /* with its memory, the last member */
 };
@@ -159,6 +178,13 @@ char *weft__h2_block_take(struct weft__h2_server *shared);
 
 /** Give one back; NULL does nothing. */
 void weft__h2_block_give(struct weft__h2_server *shared, char *block);
+
+/* h2_memory.c */
+
+void weft__h2_memory_init(struct weft__h2_memory *memory);
+
+/** Free what is kept. */
+void weft__h2_memory_fini(struct weft__h2_memory *memory);
 
 /* h2.c */
 

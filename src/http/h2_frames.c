@@ -134,9 +134,11 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct weft__h2 *h2 = user;
-    h2->heading_since = weft_now();
+    h2->heading_since = h2->connection->server->clock;
+    h2->heading = NULL;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         struct weft__h2_stream *stream = stream_of(h2, frame->hd.stream_id);
+        h2->heading = stream;
         if (stream) {
             stream->in_trailers = true;
             stream->list_size = 0;
@@ -154,6 +156,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0;
     }
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
+    h2->heading = stream;
     earn(&h2->controls, REQUEST_EARNS);
     return 0;
 }
@@ -172,8 +175,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      void *user)
 {
     struct weft__h2 *h2 = user;
-    struct weft__h2_stream *stream = stream_of(h2, frame->hd.stream_id);
-    (void)session, (void)flags;
+    struct weft__h2_stream *stream = h2->heading;
+    (void)session, (void)frame, (void)flags;
     if (!stream) {
         return 0;
     }
@@ -336,6 +339,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     (void)code;
     if (stream) {
         nghttp2_session_set_stream_user_data(session, id, NULL);
+        h2->heading = h2->heading == stream ? NULL : h2->heading;
         weft__h2_stream_closed(stream, ECONNRESET);
     }
     return 0;

@@ -121,7 +121,8 @@ static int gather(struct weft__h2 *h2)
     return 0;
 }
 
-/* Around the hooks: whoever flushes may have been cancelled, and others' frames still have to go. */
+/* Around the hooks: whoever flushes may have been cancelled, and others' frames still have to go.
+ */
 static ssize_t try_send(struct weft__h2 *h2)
 {
     WEFT_BLOCKING();

@@ -14,7 +14,7 @@
 #include "proto/url.h"
 
 enum {
-    FIELDS_FIRST = 10, /* room for what an ordinary request brings */
+    FIELDS_FIRST = 8, /* room for what an ordinary request brings */
 };
 
 static void refuse(struct weft__h2_stream *stream, unsigned status, const char *reason)
@@ -115,7 +115,8 @@ static void take_target(struct weft__h2_stream *stream)
     request->path = request->target;
     if (mark) {
         request->query = mark + 1;
-        request->path = copy(stream, weft__slice(request->target, (size_t)(mark - request->target)));
+        request->path =
+            copy(stream, weft__slice(request->target, (size_t)(mark - request->target)));
     }
 }
 

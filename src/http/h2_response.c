@@ -13,6 +13,7 @@ enum {
     OWN_FIELDS = 3, /* status, date, content-length */
     DATE_NAME = 6,  /* "date: " */
     LINE_END = 2,
+    HEAD_INLINE = 16,
 };
 
 /* A response on its way through a stream. */
@@ -23,8 +24,9 @@ struct sending {
 };
 
 struct head {
-    nghttp2_nv *fields;
+    nghttp2_nv *fields; /* nghttp2 copies them, though not their texts */
     size_t count;
+    nghttp2_nv room[HEAD_INLINE];
 };
 
 /* The texts stay until the stream is closed, so nghttp2 need not copy them. */
@@ -111,8 +113,10 @@ static int put_fields(struct weft__h2_stream *stream, struct head *head, unsigne
 {
     struct weft_http_memory *memory = &stream->exchange.memory;
     size_t count = headers ? headers->count : 0;
-    *head = (struct head){ weft_http_allocate(memory, (count + OWN_FIELDS) * sizeof(nghttp2_nv)),
-                           0 };
+    head->count = 0;
+    head->fields = count + OWN_FIELDS <= HEAD_INLINE
+                       ? head->room
+                       : weft_http_allocate(memory, (count + OWN_FIELDS) * sizeof(nghttp2_nv));
     if (!head->fields || put_status(memory, head, status) < 0) {
         return -1;
     }
@@ -120,8 +124,7 @@ static int put_fields(struct weft__h2_stream *stream, struct head *head, unsigne
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_foreign(&headers->fields[i]) &&
-            put_field(memory, head, &headers->fields[i]) < 0) {
+        if (!is_foreign(&headers->fields[i]) && put_field(memory, head, &headers->fields[i]) < 0) {
             return -1;
         }
     }
@@ -150,8 +153,8 @@ static int submit(struct weft__h2_stream *stream, bool with_body, const uint64_t
         return weft__fail(stream->broken ? stream->broken : ECONNRESET);
     }
     if (put_fields(stream, &head, (unsigned)response->status, &response->headers) < 0 ||
-        (length && put_number(&stream->exchange.memory, &head, WEFT__SLICE("content-length"),
-                              *length) < 0)) {
+        (length &&
+         put_number(&stream->exchange.memory, &head, WEFT__SLICE("content-length"), *length) < 0)) {
         return -1;
     }
     stream->heads++;

@@ -17,6 +17,7 @@ static void server_free(struct weft__server_part *part)
     while (shared->block_count > 0) {
         weft__free(shared->blocks[--shared->block_count]);
     }
+    weft__h2_memory_fini(&shared->memory);
     weft__free(shared);
 }
 
@@ -71,6 +72,7 @@ struct weft__h2_server *weft__h2_server(struct weft_http_server *server)
     }
     shared->part.free = server_free;
     weft__list_init(&shared->spare);
+    weft__h2_memory_init(&shared->memory);
     if (fill(shared) < 0) {
         server_free(&shared->part);
         errno = ENOMEM;

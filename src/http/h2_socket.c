@@ -112,8 +112,7 @@ static const struct weft__websocket_stream stream_operations = {
 enum weft__next weft__h2_socket_begin(struct weft__exchange *exchange, void *argument)
 {
     struct weft__h2_stream *stream = exchange->h2;
-    struct weft_websocket *socket =
-        weft__websocket_new(exchange->connection->server, argument);
+    struct weft_websocket *socket = weft__websocket_new(exchange->connection->server, argument);
     if (!socket) {
         return WEFT__NEXT_CLOSE;
     }

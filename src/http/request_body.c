@@ -22,8 +22,9 @@ int weft__request_body_fail(struct weft__request_body *body, int error, unsigned
 static int fail_decoding(struct weft__http1_request_body *body)
 {
     enum weft__http1_error error = body->decoder.error;
-    return weft__request_body_fail(&body->base, error == WEFT__HTTP1_BODY_TOO_LARGE ? EMSGSIZE : EBADMSG,
-                weft__http1_error_status(error), weft__http1_error_message(error));
+    return weft__request_body_fail(
+        &body->base, error == WEFT__HTTP1_BODY_TOO_LARGE ? EMSGSIZE : EBADMSG,
+        weft__http1_error_status(error), weft__http1_error_message(error));
 }
 
 /* "100 Continue", once the handler wants a body that the client keeps back. */
@@ -108,8 +109,7 @@ static ssize_t receive(struct weft__http1_request_body *body)
         return fail_decoding(body);
     }
     if (errno == ETIMEDOUT) {
-        return weft__request_body_fail(base, ETIMEDOUT, 408,
-                                       "the request's body came too slowly");
+        return weft__request_body_fail(base, ETIMEDOUT, 408, "the request's body came too slowly");
     }
     return weft__request_body_fail(base, errno, 0, NULL);
 }

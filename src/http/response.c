@@ -79,7 +79,8 @@ static int make_plan(struct weft__exchange *exchange, struct plan *plan)
     if (promised < 0) {
         return -1;
     }
-    *plan = (struct plan){ .length = length, .tell_length = promised && !weft__response_bodyless(exchange) };
+    *plan = (struct plan){ .length = length,
+                           .tell_length = promised && !weft__response_bodyless(exchange) };
     plan->has_date = weft_http_headers_get(&response->headers, "date") != NULL;
     plan->keep = exchange->client_keeps && !exchange->connection->server->stopping &&
                  weft__request_body_droppable(exchange);

@@ -275,7 +275,8 @@ static int app_figures(struct weft_http_handler *handler, struct weft_http_reque
 {
     (void)handler;
     (void)request;
-    return weft_http_response_text(response, 200, "cancelled=%d deferred=%d streams=%d running=%d\n",
+    return weft_http_response_text(response, 200,
+                                   "cancelled=%d deferred=%d streams=%d running=%d\n",
                                    app_cancelled, app_deferred, app_streams, app_running);
 }
 

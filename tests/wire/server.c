@@ -1,7 +1,8 @@
 /*
  * The test application as a program: prints its port, serves until SIGTERM.
  *
- *      server [--certificate FILE [--key FILE]]... [--authority FILE] [--optional] [--plain] [--13] [--http1]
+ *      server [--certificate FILE [--key FILE]]... [--authority FILE] [--optional] [--plain] [--13]
+ * [--http1]
  *             [--set NAME=NUMBER]...      options of the server, times in ms
  */
 #include <signal.h>
@@ -49,8 +50,10 @@ static bool set_time(const char *name, int64_t ms)
         const char *name;
         int64_t *option;
     } times[] = {
-        { "head_timeout", &options.head_timeout },   { "idle_timeout", &options.idle_timeout },
-        { "body_timeout", &options.body_timeout },   { "write_timeout", &options.write_timeout },
+        { "head_timeout", &options.head_timeout },
+        { "idle_timeout", &options.idle_timeout },
+        { "body_timeout", &options.body_timeout },
+        { "write_timeout", &options.write_timeout },
         { "grace", &options.grace },
     };
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
