@@ -66,6 +66,7 @@ struct weft__exchange {
     struct weft__h2_stream *h2;      /* NULL: an HTTP/1 connection */
     bool websocket;                  /* asked for by an extended CONNECT */
     bool head_only;                  /* HEAD */
+    bool begun;                      /* the response's head is on its way */
     bool client_keeps;               /* the client lets the connection live on */
     struct weft_http_memory memory;
 };
@@ -173,6 +174,14 @@ bool weft__response_own_field(const struct weft_http_field *field);
 
 /** Send 101 with the response's fields. 0; -1. */
 int weft__response_switch(struct weft__exchange *exchange, const char *protocol);
+
+/** Send an interim head. 0; -1 and errno. */
+int weft__response_interim(struct weft__exchange *exchange, unsigned status,
+                           const struct weft_http_headers *headers);
+
+/** The same over HTTP/2. */
+int weft__h2_interim(struct weft__exchange *exchange, unsigned status,
+                     const struct weft_http_headers *headers);
 
 /** Answer a request that could not be read. */
 void weft__response_refuse(struct weft__connection *connection, unsigned status,

@@ -158,6 +158,7 @@ static int submit(struct weft__h2_stream *stream, bool with_body, const uint64_t
         return -1;
     }
     stream->heads++;
+    stream->exchange.begun = true;
     stream->answered = true;
     stream->last = !with_body || stream->last;
     return explain(nghttp2_submit_response(stream->h2->session, stream->id, head.fields, head.count,
@@ -183,6 +184,16 @@ int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
     stream->answered = true;
     return explain(nghttp2_submit_response(stream->h2->session, stream->id, head.fields, head.count,
                                            provider(stream, &room)));
+}
+
+int weft__h2_interim(struct weft__exchange *exchange, unsigned status,
+                     const struct weft_http_headers *headers)
+{
+    if (weft__h2_submit_head(exchange->h2, status, headers) < 0) {
+        return -1;
+    }
+    weft__h2_flush(exchange->h2->h2, true);
+    return 0;
 }
 
 /* --- a body that is sent as it comes */

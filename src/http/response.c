@@ -281,6 +281,7 @@ int weft__response_send(struct weft__exchange *exchange)
 {
     struct weft_http_response *response = &exchange->response;
     struct plan plan;
+    exchange->begun = true;
     if (response->status < 200 || response->status > 599 || make_plan(exchange, &plan) < 0) {
         weft__response_replace(exchange);
         if (make_plan(exchange, &plan) < 0) {
@@ -296,6 +297,31 @@ int weft__response_send(struct weft__exchange *exchange)
     return send_planned(exchange, &plan, &stream);
 }
 
+/* Status line and fields of a head that no body follows, into room of head_size(). */
+static char *put_short_head(char *at, unsigned status, const struct weft_http_headers *headers)
+{
+    at = put_status(at, status);
+    for (size_t i = 0; headers && i < headers->count; i++) {
+        if (!weft__response_own_field(&headers->fields[i])) {
+            at = put_field(at, &headers->fields[i]);
+        }
+    }
+    return at;
+}
+
+int weft__response_interim(struct weft__exchange *exchange, unsigned status,
+                           const struct weft_http_headers *headers)
+{
+    const struct weft_http_headers none = { 0 };
+    char *head = weft_http_allocate(&exchange->memory, head_size(headers ? headers : &none));
+    if (!head) {
+        return -1;
+    }
+    char *at = put_short_head(head, status, headers);
+    at = PUT(at, "\r\n");
+    return weft__stream_send_one(&exchange->connection->stream, head, (size_t)(at - head));
+}
+
 int weft__response_switch(struct weft__exchange *exchange, const char *protocol)
 {
     const struct weft_http_headers *headers = &exchange->response.headers;
@@ -303,18 +329,33 @@ int weft__response_switch(struct weft__exchange *exchange, const char *protocol)
     if (!head) {
         return -1;
     }
-    char *at = put_status(head, 101);
+    char *at = put_short_head(head, 101, headers);
     struct weft__slice date = weft__server_date(exchange->connection->server);
     at = put(at, date.data, date.length);
-    for (size_t i = 0; i < headers->count; i++) {
-        if (!weft__response_own_field(&headers->fields[i])) {
-            at = put_field(at, &headers->fields[i]);
-        }
-    }
     at = PUT(at, "connection: Upgrade\r\nupgrade: ");
     at = put(at, protocol, strlen(protocol));
     at = PUT(at, "\r\n\r\n");
     return weft__stream_send_one(&exchange->connection->stream, head, (size_t)(at - head));
+}
+
+int weft_http_request_interim(struct weft_http_request *request, int status,
+                              const struct weft_http_headers *headers)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (!exchange) {
+        return weft__fail(ENOTSUP);
+    }
+    if (status < 102 || status > 199) {
+        return weft__fail(EINVAL);
+    }
+    if (exchange->begun) {
+        return weft__fail(EALREADY);
+    }
+    if (request->version < 11) {
+        return 0;
+    }
+    return exchange->h2 ? weft__h2_interim(exchange, (unsigned)status, headers)
+                        : weft__response_interim(exchange, (unsigned)status, headers);
 }
 
 void weft__response_reset(struct weft_http_response *response, int error)

@@ -270,6 +270,21 @@ static int app_asset(struct weft_http_handler *handler, struct weft_http_request
     return weft_http_response_asset(request, response, &ASSET);
 }
 
+/* Two hints before the answer. */
+static int app_hints(struct weft_http_handler *handler, struct weft_http_request *request,
+                     struct weft_http_response *response)
+{
+    (void)handler;
+    struct weft_http_headers hints = { .memory = request->memory };
+    weft_http_headers_add(&hints, "Link", "</style.css>; rel=preload");
+    if (weft_http_request_interim(request, 100, NULL) == 0 || errno != EINVAL ||
+        weft_http_request_interim(request, 103, &hints) < 0 ||
+        weft_http_request_interim(request, 199, NULL) < 0) {
+        return -1;
+    }
+    return weft_http_response_text(response, 200, "hinted\n");
+}
+
 static int app_figures(struct weft_http_handler *handler, struct weft_http_request *request,
                        struct weft_http_response *response)
 {
@@ -281,6 +296,7 @@ static int app_figures(struct weft_http_handler *handler, struct weft_http_reque
 }
 
 static struct weft_http_route app_routes[] = {
+    { "GET", "/hints", { .call = app_hints } },
     { "GET", "/figures", { .call = app_figures } },
     { "GET", "/", { .call = app_hello } },
     { NULL, "/show", { .call = app_show } },

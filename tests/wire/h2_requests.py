@@ -152,6 +152,16 @@ class Bodies(Case):
         stream = client.request('/echo', 'POST', [('expect', 'tea')], end=False)
         self.assertEqual(client.answer(stream)[0], 417)
 
+    def test_hints(self):
+        client = self.client()
+        stream = client.request('/hints')
+        heads = [client.until(lambda event: event[0] == HEADERS) for _ in range(3)]
+        self.assertEqual([head[1:] for head in heads[:2]], [
+            (END_HEADERS, stream, [(':status', '103'), ('link', '</style.css>; rel=preload')]),
+            (END_HEADERS, stream, [(':status', '199')])])
+        self.assertEqual(heads[2][3][0], (':status', '200'))
+        self.assertEqual(client.event()[3], b'hinted\n')
+
     def test_credit_comes_as_the_handler_reads(self):
         client = self.client()
         client.ping()
