@@ -31,6 +31,32 @@ int weft__h2_drop(struct weft__h2 *h2, int error)
     return weft__fail(error);
 }
 
+int weft__h2_check(struct weft__h2 *h2, int result)
+{
+    if (result >= 0) {
+        return 0;
+    }
+    if (result != NGHTTP2_ERR_NOMEM) {
+        return weft__fail(ECONNRESET);
+    }
+    h2->unsound = true;
+    return weft__h2_drop(h2, ENOMEM);
+}
+
+void weft__h2_terminate(struct weft__h2 *h2, uint32_t code)
+{
+    if (!h2->broken) {
+        weft__h2_check(h2, nghttp2_session_terminate_session(h2->session, code));
+    }
+}
+
+void weft__h2_reset(struct weft__h2 *h2, int32_t id, uint32_t code)
+{
+    if (!h2->broken) {
+        weft__h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, code));
+    }
+}
+
 void weft__h2_count(struct weft__h2 *h2)
 {
     struct weft_http_server_stats *stats = &h2->connection->server->stats;
@@ -60,11 +86,11 @@ void weft__h2_settle(struct weft__h2 *h2)
 
 void weft__h2_last_call(struct weft__h2 *h2)
 {
-    if (h2->draining_since && !h2->ending) {
+    if (h2->draining_since && !h2->ending && !h2->broken) {
+        int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
         h2->ending = true;
-        nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(h2->session),
-                              NGHTTP2_NO_ERROR, NULL, 0);
+        weft__h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last,
+                                                 NGHTTP2_NO_ERROR, NULL, 0));
     }
 }
 
@@ -76,13 +102,13 @@ static void stop(struct weft__upgraded *upgraded)
         return;
     }
     h2->draining_since = weft_now();
-    nghttp2_submit_shutdown_notice(h2->session);
+    weft__h2_check(h2, nghttp2_submit_shutdown_notice(h2->session));
     weft__h2_flush(h2, false);
 }
 
 static void end_idle(struct weft__h2 *h2)
 {
-    nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
+    weft__h2_terminate(h2, NGHTTP2_NO_ERROR);
     h2->ending = true;
     weft__h2_flush(h2, false);
 }
@@ -145,7 +171,10 @@ static enum weft__next finish(struct weft__h2 *h2)
     h2->connection->upgraded = NULL;
     end_streams(h2);
     weft__list_remove(&h2->upgraded.node);
-    nghttp2_session_del(h2->session);
+    if (!h2->unsound) {
+        nghttp2_session_del(h2->session);
+    }
+    weft__h2_pieces_drop(&h2->pieces);
     weft__h2_block_give(h2->shared, h2->out);
     weft__free(h2);
     return next;
@@ -163,15 +192,15 @@ static int understand(struct weft__h2 *h2, const char *data, size_t length)
     if (used == NGHTTP2_ERR_FLOODED) {
         h2->calmed = true;
         h2->connection->server->stats.refused++;
-        nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        weft__h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM);
         return 0;
     }
     if (used == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         h2->calmed = true;
-        nghttp2_session_terminate_session(h2->session, NGHTTP2_PROTOCOL_ERROR);
+        weft__h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
-    return weft__fail(used == NGHTTP2_ERR_NOMEM ? ENOMEM : EPROTO);
+    return weft__h2_check(h2, (int)used);
 }
 
 static int read_into(struct weft__h2 *h2, char *block)
@@ -274,10 +303,11 @@ int weft__h2_open(struct weft__connection *connection)
     }
     h2->connection = connection;
     h2->shared = shared;
+    nghttp2_mem functions = weft__h2_pieces_init(&h2->pieces, &shared->memory);
     if (nghttp2_session_server_new3(&h2->session, shared->callbacks, h2, shared->options,
-                                    &shared->memory.functions) != 0 ||
+                                    &functions) != 0 ||
         greet(h2) < 0) {
-        nghttp2_session_del(h2->session);
+        weft__h2_pieces_drop(&h2->pieces);
         weft__free(h2);
         return weft__fail(ENOMEM);
     }

@@ -35,8 +35,8 @@
 #include "http/exchange.h"
 #include "http/server.h"
 
-/* Nothing is kept for reuse where a sanitizer is to see what is used after its end. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Nothing is kept for reuse where tests are to see what is used after its end, or fails. */
+#if defined(__SANITIZE_ADDRESS__) || defined(WEFT_TORTURE)
 #define WEFT__H2_REUSE 0
 #else
 #define WEFT__H2_REUSE 1
@@ -57,7 +57,7 @@ enum {
     WEFT__H2_FIELD = 32,   /* what a field counts beside its texts: RFC 9113, 6.5.2 */
     WEFT__H2_CLASSES = 16, /* of sizes of pieces that are kept for reuse */
     WEFT__H2_SKIPPED = 8,  /* runs of ids passed over that are remembered */
-    WEFT__H2_SPARE = 256 * WEFT__H2_REUSE, /* records of streams that are kept for reuse */
+    WEFT__H2_SPARE = 256,  /* records of streams that are kept for reuse */
 };
 
 /* An allowance that is used up by what a client makes us do, and comes back with time. */
@@ -75,10 +75,16 @@ struct weft__h2_range {
 
 struct weft__h2_piece;
 
+/* Pieces that are free. */
 struct weft__h2_memory {
-    nghttp2_mem functions;
     struct weft__h2_piece *free[WEFT__H2_CLASSES];
     size_t count[WEFT__H2_CLASSES];
+};
+
+/* Those that a session has. */
+struct weft__h2_pieces {
+    struct weft__h2_memory *memory;
+    struct weft__list list;
 };
 
 /* What all connections of a server share. */
@@ -98,6 +104,7 @@ struct weft__h2 {
     struct weft__connection *connection;
     struct weft__h2_server *shared;
     nghttp2_session *session;
+    struct weft__h2_pieces pieces;
     struct weft__list streams;
     struct weft__list ready;         /* of them: to be started, or to be told of what has come */
     struct weft_condition done;      /* a fiber of ours has ended */
@@ -118,6 +125,7 @@ struct weft__h2 {
     bool writing;           /* of them: a fiber that waits */
     bool ending;            /* a GOAWAY was sent or received */
     bool calmed;            /* the client has asked for too much */
+    bool unsound;           /* nghttp2 has run out of memory, and can't be relied on any more */
     bool active;            /* counted in the server's figures */
     struct weft__h2_allowance resets;
     struct weft__h2_allowance controls;
@@ -181,7 +189,11 @@ void weft__h2_block_give(struct weft__h2_server *shared, char *block);
 
 /* h2_memory.c */
 
-void weft__h2_memory_init(struct weft__h2_memory *memory);
+/** The functions by which a session takes its memory. */
+nghttp2_mem weft__h2_pieces_init(struct weft__h2_pieces *pieces, struct weft__h2_memory *memory);
+
+/** Free all that a session has. It must not be used again, not even to be deleted. */
+void weft__h2_pieces_drop(struct weft__h2_pieces *pieces);
 
 /** Free what is kept. */
 void weft__h2_memory_fini(struct weft__h2_memory *memory);
@@ -193,6 +205,15 @@ int weft__h2_open(struct weft__connection *connection);
 
 /** The connection is useless: end it, for its reader to find. Returns -1. */
 int weft__h2_drop(struct weft__h2 *h2, int error);
+
+/** The result of a call to nghttp2: 0; -1 and errno, and without memory the connection ends. */
+int weft__h2_check(struct weft__h2 *h2, int result);
+
+/** Send the client away. */
+void weft__h2_terminate(struct weft__h2 *h2, uint32_t code);
+
+/** Reset a stream by its number. */
+void weft__h2_reset(struct weft__h2 *h2, int32_t id, uint32_t code);
 
 /** Have the server's figures tell whether requests are under way. */
 void weft__h2_count(struct weft__h2 *h2);
@@ -287,6 +308,9 @@ int weft__h2_wait_taken(struct weft__h2_stream *stream);
  * @param gather   Let others of this turn of the loop add theirs before: a yield.
  */
 void weft__h2_flush(struct weft__h2 *h2, bool gather);
+
+/** Send what there is, if there is anything: credit may be too little to be told. */
+void weft__h2_flush_credit(struct weft__h2 *h2, bool gather);
 
 /** Reset streams whose client takes too little. */
 void weft__h2_look_for_stalls(struct weft__h2 *h2, int64_t now);

@@ -25,13 +25,10 @@ int weft__h2_body_arrived(struct weft__h2_stream *stream, const uint8_t *data, s
 static void give_credit(struct weft__h2_stream *stream, size_t length)
 {
     nghttp2_session *session = stream->h2->session;
-    if (length == 0 || !session) {
-        return;
-    }
-    if (stream->closed) {
-        nghttp2_session_consume_connection(session, length);
-    } else {
-        nghttp2_session_consume(session, stream->id, length);
+    if (length > 0 && !stream->h2->broken) {
+        weft__h2_check(stream->h2, stream->closed
+                                       ? nghttp2_session_consume_connection(session, length)
+                                       : nghttp2_session_consume(session, stream->id, length));
     }
 }
 
@@ -106,9 +103,7 @@ static ssize_t hand_out(struct weft__h2_request_body *body, const void **chunk)
     if (weft__h2_body_take(stream) < 0) {
         return weft__request_body_fail(&body->base, ENOMEM, 503, "the server is out of memory");
     }
-    if (nghttp2_session_want_write(stream->h2->session)) {
-        weft__h2_flush(stream->h2, true);
-    }
+    weft__h2_flush_credit(stream->h2, true);
     struct weft__slice bytes = weft__buffer_slice(&stream->taken);
     body->base.received += bytes.length;
     if (body->base.received > body->base.limit) {

@@ -58,7 +58,7 @@ static void calm(struct weft__h2 *h2, const char *what)
         h2->calmed = true;
         h2->connection->server->stats.refused++;
         weft_log(WEFT_LOG_INFO, "http: a client is sent away: too many %s", what);
-        nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        weft__h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM);
     }
 }
 
@@ -96,7 +96,7 @@ static void note_id(struct weft__h2 *h2, int32_t id)
     }
     for (size_t i = 0; i < WEFT__H2_SKIPPED; i++) {
         if (id >= h2->skipped[i].first && id <= h2->skipped[i].last) {
-            nghttp2_session_terminate_session(h2->session, NGHTTP2_PROTOCOL_ERROR);
+            weft__h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR);
         }
     }
 }
@@ -151,8 +151,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     }
     if (!stream) {
         /* Those that were cancelled have not ended yet. */
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_REFUSED_STREAM);
+        weft__h2_reset(h2, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
@@ -206,8 +205,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct weft__h2_stream *stream = stream_of(h2, id);
     (void)flags;
     if (!stream || weft__h2_body_arrived(stream, data, length) < 0) {
-        nghttp2_session_consume_connection(session, length);
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+        weft__h2_check(h2, nghttp2_session_consume_connection(session, length));
+        weft__h2_reset(h2, id, NGHTTP2_INTERNAL_ERROR);
         return 0;
     }
     weft__h2_stream_turn(stream);
@@ -284,11 +283,11 @@ static bool is_provoked(uint32_t code)
 }
 
 /* The answer is complete, the request is not: no more of it is wanted (RFC 9113, 8.1). */
-static void end_early(nghttp2_session *session, struct weft__h2 *h2, int32_t id)
+static void end_early(struct weft__h2 *h2, int32_t id)
 {
     const struct weft__h2_stream *stream = stream_of(h2, id);
     if (stream && !stream->end_received) {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+        weft__h2_reset(h2, id, NGHTTP2_NO_ERROR);
     }
 }
 
@@ -312,7 +311,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
             head_sent(h2, frame->hd.stream_id);
         }
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
-            end_early(session, h2, frame->hd.stream_id);
+            end_early(h2, frame->hd.stream_id);
         }
         break;
     case NGHTTP2_RST_STREAM:
@@ -323,7 +322,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_GOAWAY:
         h2->ending = frame->goaway.last_stream_id != INT32_MAX;
         if (!h2->ending) { /* the notice: an answer to what follows it tells that it has arrived */
-            nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL);
+            weft__h2_check(h2, nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL));
         }
         break;
     default:

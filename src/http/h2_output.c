@@ -79,9 +79,9 @@ void weft__h2_give(struct weft__h2_stream *stream, const void *data, size_t leng
         stream->progressed = 0;
     }
     stream->last = last;
-    if (stream->deferred && !stream->closed) {
+    if (stream->deferred && !stream->closed && !stream->h2->broken) {
         stream->deferred = false;
-        nghttp2_session_resume_data(stream->h2->session, stream->id);
+        weft__h2_check(stream->h2, nghttp2_session_resume_data(stream->h2->session, stream->id));
     }
 }
 
@@ -111,7 +111,7 @@ static int gather(struct weft__h2 *h2)
         const uint8_t *frame;
         ssize_t length = nghttp2_session_mem_send(h2->session, &frame);
         if (length < 0) {
-            return weft__fail(length == NGHTTP2_ERR_NOMEM ? ENOMEM : EPROTO);
+            return weft__h2_check(h2, (int)length);
         }
         if (length == 0) {
             break;
@@ -226,6 +226,13 @@ void weft__h2_flush(struct weft__h2 *h2, bool gather_others)
     flush(h2);
 }
 
+void weft__h2_flush_credit(struct weft__h2 *h2, bool gather_others)
+{
+    if (!h2->broken && nghttp2_session_want_write(h2->session)) {
+        weft__h2_flush(h2, gather_others);
+    }
+}
+
 void weft__h2_look_for_stalls(struct weft__h2 *h2, int64_t now)
 {
     int64_t timeout = h2->connection->server->options.write_timeout;
@@ -233,10 +240,8 @@ void weft__h2_look_for_stalls(struct weft__h2 *h2, int64_t now)
         struct weft__h2_stream *stream = weft__container_of(node, struct weft__h2_stream, node);
         if (stream->out_left > 0 && now - stream->progress >= timeout) {
             stream->broken = ETIMEDOUT;
-            nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+            weft__h2_reset(h2, stream->id, NGHTTP2_CANCEL);
         }
     }
-    if (nghttp2_session_want_write(h2->session)) {
-        weft__h2_flush(h2, false);
-    }
+    weft__h2_flush_credit(h2, false);
 }

@@ -131,11 +131,6 @@ static int put_fields(struct weft__h2_stream *stream, struct head *head, unsigne
     return 0;
 }
 
-static int explain(int error)
-{
-    return error == 0 ? 0 : weft__fail(error == NGHTTP2_ERR_NOMEM ? ENOMEM : ECONNRESET);
-}
-
 static const nghttp2_data_provider *provider(struct weft__h2_stream *stream,
                                              nghttp2_data_provider *room)
 {
@@ -149,7 +144,7 @@ static int submit(struct weft__h2_stream *stream, bool with_body, const uint64_t
     struct weft_http_response *response = &stream->exchange.response;
     struct head head;
     nghttp2_data_provider room;
-    if (stream->closed) {
+    if (stream->closed || stream->h2->broken) {
         return weft__fail(stream->broken ? stream->broken : ECONNRESET);
     }
     if (put_fields(stream, &head, (unsigned)response->status, &response->headers) < 0 ||
@@ -161,8 +156,9 @@ static int submit(struct weft__h2_stream *stream, bool with_body, const uint64_t
     stream->exchange.begun = true;
     stream->answered = true;
     stream->last = !with_body || stream->last;
-    return explain(nghttp2_submit_response(stream->h2->session, stream->id, head.fields, head.count,
-                                           with_body ? provider(stream, &room) : NULL));
+    return weft__h2_check(stream->h2, nghttp2_submit_response(
+                                          stream->h2->session, stream->id, head.fields, head.count,
+                                          with_body ? provider(stream, &room) : NULL));
 }
 
 int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
@@ -170,7 +166,7 @@ int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
 {
     struct head head;
     nghttp2_data_provider room;
-    if (stream->closed) {
+    if (stream->closed || stream->h2->broken) {
         return weft__fail(ECONNRESET);
     }
     if (put_fields(stream, &head, status, headers) < 0) {
@@ -178,12 +174,14 @@ int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
     }
     stream->heads++;
     if (status < 200) {
-        return explain(nghttp2_submit_headers(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id,
-                                              NULL, head.fields, head.count, NULL));
+        return weft__h2_check(
+            stream->h2, nghttp2_submit_headers(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id,
+                                               NULL, head.fields, head.count, NULL));
     }
     stream->answered = true;
-    return explain(nghttp2_submit_response(stream->h2->session, stream->id, head.fields, head.count,
-                                           provider(stream, &room)));
+    return weft__h2_check(stream->h2,
+                          nghttp2_submit_response(stream->h2->session, stream->id, head.fields,
+                                                  head.count, provider(stream, &room)));
 }
 
 int weft__h2_interim(struct weft__exchange *exchange, unsigned status,

@@ -30,7 +30,7 @@ char *weft__h2_block_take(struct weft__h2_server *shared)
 
 void weft__h2_block_give(struct weft__h2_server *shared, char *block)
 {
-    if (block && shared->block_count < WEFT__H2_BLOCKS) {
+    if (WEFT__H2_REUSE && block && shared->block_count < WEFT__H2_BLOCKS) {
         shared->blocks[shared->block_count++] = block;
     } else {
         weft__free(block);
@@ -72,7 +72,6 @@ struct weft__h2_server *weft__h2_server(struct weft_http_server *server)
     }
     shared->part.free = server_free;
     weft__list_init(&shared->spare);
-    weft__h2_memory_init(&shared->memory);
     if (fill(shared) < 0) {
         server_free(&shared->part);
         errno = ENOMEM;

@@ -34,8 +34,8 @@ static ssize_t fill(void *pointer, bool wait)
         }
     }
     ssize_t got = weft__h2_body_take(stream);
-    if (got > 0 && nghttp2_session_want_write(stream->h2->session)) {
-        weft__h2_flush(stream->h2, false);
+    if (got > 0) {
+        weft__h2_flush_credit(stream->h2, false);
     }
     return got != 0 || stream->end_received ? got : weft__fail(ECONNRESET);
 }

@@ -55,7 +55,7 @@ void weft__h2_stream_release(struct weft__h2_stream *stream)
     weft__free(stream->copy);
     h2->count--;
     weft__h2_count(h2);
-    if (shared->spares < WEFT__H2_SPARE) {
+    if (WEFT__H2_REUSE && shared->spares < WEFT__H2_SPARE) {
         shared->spares++;
         weft__list_prepend(&shared->spare, &stream->node);
     } else {
@@ -76,7 +76,9 @@ static void end_socket(struct weft__h2_stream *stream, enum weft__next next)
         return;
     }
     stream->upgraded = NULL;
-    if (!stream->closed && !stream->broken) {
+    if (!stream->answered) {
+        weft__h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    } else if (!stream->closed && !stream->broken) {
         weft__h2_give(stream, NULL, 0, true);
     } else {
         weft__h2_stream_reset(stream, NGHTTP2_CANCEL);
@@ -204,7 +206,7 @@ void weft__h2_stream_closed(struct weft__h2_stream *stream, int error)
 void weft__h2_stream_reset(struct weft__h2_stream *stream, uint32_t code)
 {
     if (!stream->closed) {
-        nghttp2_submit_rst_stream(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id, code);
+        weft__h2_reset(stream->h2, stream->id, code);
         weft__h2_flush(stream->h2, false);
     }
 }

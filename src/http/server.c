@@ -248,6 +248,9 @@ int weft_http_server_run(struct weft_http_server *server)
     if (!server->acceptor) {
         return weft_scope_wait(&accepting);
     }
+    if (server->stopping) { /* asked while the acceptor was being started */
+        weft_cancel(server->acceptor);
+    }
     return serve_shielded(server, &accepting);
 }
 

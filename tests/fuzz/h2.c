@@ -24,8 +24,8 @@ static size_t assemble(const uint8_t *data, size_t size, char *out)
     size_t used = 0;
     while (size >= RECORD && used + HEAD + 255 < OUT) {
         size_t length = data[3] < size - RECORD ? data[3] : size - RECORD;
-        const char head[HEAD] = { 0, 0, (char)length, (char)data[0], (char)data[1], 0, 0, 0,
-                                  (char)data[2] };
+        const char head[HEAD] = { 0, 0, (char)length, (char)data[0], (char)data[1], 0,
+                                  0, 0, (char)data[2] };
         memcpy(out + used, head, HEAD);
         memcpy(out + used + HEAD, data + RECORD, length);
         used += HEAD + length;

@@ -168,6 +168,11 @@ class Server:
             self.process.kill()
             self.process.stdout.close()
 
+    def sanitized(self):
+        """Memory tells nothing then."""
+        with open(f'/proc/{self.process.pid}/maps', encoding='ascii') as maps:
+            return 'libasan' in maps.read()
+
     def memory(self):
         """Resident bytes."""
         for line in open(f'/proc/{self.process.pid}/status', encoding='ascii'):

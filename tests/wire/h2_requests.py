@@ -224,7 +224,8 @@ class Bodies(Case):
                 if total % 500 == 0:
                     highest = max(highest, self.server.memory())
         self.assertEqual(got, size * count)
-        self.assertLess(highest - before, 8 << 20)
+        if not self.server.sanitized():
+            self.assertLess(highest - before, 8 << 20)
 
 
 class Answers(Case):
@@ -293,10 +294,9 @@ class Answers(Case):
             client = self.client()
             client.request(path)
             client.ping()
-            if path == '/events':
-                client.until(lambda event: event[0] == DATA)
             client.socket.close()
-        self.until_figure('cancelled', before['cancelled'] + 2)
+            if path != '/events':
+                self.until_figure('cancelled', before['cancelled'] + 1)
         self.until_figure('streams', 0)
 
     def test_a_reset_while_the_answer_waits(self):
