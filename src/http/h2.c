@@ -1,6 +1,8 @@
 /* A connection that speaks HTTP/2, from its first frame to its end. */
 #include "http/h2.h"
 
+#include <sys/socket.h>
+
 #include <weft/error.h>
 #include <weft/run.h>
 #include <weft/task.h>
@@ -163,12 +165,22 @@ static void end_streams(struct weft__h2 *h2)
     }
 }
 
+/* A client that takes nothing would leave megabytes in the kernel: closing is to drop them. */
+static void reset_on_close(struct weft__connection *connection)
+{
+    const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(connection->stream.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 static enum weft__next finish(struct weft__h2 *h2)
 {
     WEFT_SHIELD(WEFT_FOREVER);
     enum weft__next next = h2->broken ? WEFT__NEXT_CLOSE : WEFT__NEXT_LINGER;
     h2->broken = h2->broken ? h2->broken : ECONNRESET;
     h2->connection->upgraded = NULL;
+    if (h2->broken == ETIMEDOUT) {
+        reset_on_close(h2->connection);
+    }
     end_streams(h2);
     weft__list_remove(&h2->upgraded.node);
     if (!h2->unsound) {
