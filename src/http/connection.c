@@ -31,6 +31,13 @@ static enum weft__next begin(struct weft__connection *connection)
         }
         connection->begun = true;
     }
+    if (!connection->known) {
+        int known = connection->expired ? -1 : weft__connection_choose(connection);
+        if (known <= 0) {
+            return known < 0 ? WEFT__NEXT_CLOSE : WEFT__NEXT_IDLE;
+        }
+        connection->known = true;
+    }
     return WEFT__NEXT_REQUEST;
 }
 
@@ -117,6 +124,7 @@ void weft__connection_open(struct weft_http_server *server, int fd)
     }
     connection->server = server;
     connection->begun = !server->tls;
+    connection->known = server->options.http1_only;
     connection->idle_since = weft_now();
     weft__stream_init(&connection->stream, fd, &server->pool,
                       server->limits.head + WEFT__HTTP1_ROOM, server->options.write_timeout);

@@ -29,7 +29,8 @@ static int broken(struct weft_http_stream *stream, int error)
 static int transmit(struct weft_http_stream *stream, struct iovec *slices, size_t count)
 {
     stream->sending = true;
-    int result = weft__stream_send(&stream->connection->stream, slices, count);
+    int result = stream->sink ? stream->sink->send(stream, slices, count)
+                              : weft__stream_send(&stream->connection->stream, slices, count);
     stream->sending = false;
     stream->used = 0;
     stream->last = stream->connection->server->clock;
@@ -38,6 +39,10 @@ static int transmit(struct weft_http_stream *stream, struct iovec *slices, size_
 
 static int transmit_out(struct weft_http_stream *stream)
 {
+    if (stream->sink) {
+        struct iovec slice = { stream->out, stream->used };
+        return transmit(stream, &slice, 1);
+    }
     stream->sending = true;
     int result = weft__stream_send_one(&stream->connection->stream, stream->out, stream->used);
     stream->sending = false;
@@ -160,7 +165,7 @@ int weft_http_stream_flush(struct weft_http_stream *stream)
     if (admit(stream, 0) < 0) {
         return -1;
     }
-    return stream->used ? transmit_out(stream) : 0;
+    return stream->used || stream->sink ? transmit_out(stream) : 0;
 }
 
 bool weft_http_stream_stopping(const struct weft_http_stream *stream)
@@ -183,7 +188,10 @@ int weft__output_end(struct weft_http_stream *stream)
         }
         append(stream, LAST, sizeof(LAST) - 1);
     }
-    return stream->used ? transmit_out(stream) : 0;
+    if (stream->used && transmit_out(stream) < 0) {
+        return -1;
+    }
+    return stream->sink ? stream->sink->end(stream) : 0;
 }
 
 void weft__output_fini(struct weft_http_stream *stream)
@@ -198,6 +206,11 @@ void weft__output_beat(struct weft_http_stream *stream, int64_t now)
     static const char COMMENT[] = "3\r\n:\n\n\r\n";
     if (stream->broken || stream->sending || stream->used ||
         now - stream->last < stream->interval) {
+        return;
+    }
+    if (stream->sink) {
+        stream->last = now;
+        stream->sink->beat(stream, ":\n\n", 3);
         return;
     }
     size_t skip = stream->framing == WEFT__FRAMING_CHUNKED ? 0 : 3;

@@ -40,6 +40,10 @@ static void fill_in(struct weft_http_options *options)
     options->max_head = size_or(options->max_head, 32768);
     options->max_fields = size_or(options->max_fields, 100);
     options->max_body = size_or(options->max_body, (size_t)1 << 20);
+    options->http1_only |= !weft__http2_built;
+    options->max_streams = size_or(options->max_streams, 100);
+    options->max_resets = size_or(options->max_resets, 200);
+    options->max_controls = size_or(options->max_controls, 1000);
     options->head_timeout = time_or(options->head_timeout, 10 * WEFT_SECOND);
     options->idle_timeout = time_or(options->idle_timeout, 60 * WEFT_SECOND);
     options->body_timeout = time_or(options->body_timeout, 20 * WEFT_SECOND);
@@ -56,6 +60,8 @@ static int check(const struct weft_http_options *options)
         wrong = "max_fields is above WEFT_HTTP_FIELDS_MAX";
     } else if (options->max_head > (size_t)1 << 24) {
         wrong = "max_head is above 16 MiB";
+    } else if (options->max_streams > INT32_MAX) {
+        wrong = "max_streams is above 2,147,483,647";
     } else if (options->head_timeout < 0 || options->idle_timeout < 0 ||
                options->body_timeout < 0 || options->write_timeout < 0 || options->grace < 0 ||
                options->stop_idle < 0) {
@@ -127,6 +133,9 @@ void weft_http_server_free(struct weft_http_server *server)
     weft__listen_close(&server->listener);
     if (server->websockets) {
         server->websockets->free(server->websockets);
+    }
+    if (server->h2) {
+        server->h2->free(server->h2);
     }
     weft__stream_pool_fini(&server->pool);
     weft__tls_server_free(server->tls);
@@ -289,6 +298,9 @@ int weft_http_server_run(struct weft_http_server *server)
         weft_go(&accepting, accept_connections, (struct weft_http_server *){ server });
     if (!server->acceptor) {
         return weft_scope_wait(&accepting);
+    }
+    if (server->stopping) { /* asked while the acceptor was being started */
+        weft_cancel(server->acceptor);
     }
     return serve_shielded(server, &accepting);
 }

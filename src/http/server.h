@@ -82,6 +82,7 @@ struct weft_http_server {
     struct weft__list beats; /* streams with a heartbeat */
     struct weft__list upgraded;
     struct weft__server_part *websockets; /* made when first needed */
+    struct weft__server_part *h2;         /* likewise */
     int64_t clock;                        /* ns, as of the clerk's last look */
     int64_t tick;                         /* ns between looks */
     int64_t date_second;                  /* the second `date` is of */
@@ -98,6 +99,7 @@ struct weft__connection {
     struct weft__upgraded *upgraded; /* NULL: it speaks HTTP */
     int64_t idle_since;
     bool begun;   /* TLS or not is settled */
+    bool known;   /* HTTP/1 or HTTP/2 is settled */
     bool expired; /* to be closed unless a request has come */
 };
 
@@ -113,6 +115,16 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
  * 1 go on; 0 nothing has come after all; -1 it is to be closed.
  */
 int weft__connection_begin(struct weft__connection *connection);
+
+/** False in a library that was built without HTTP/2. */
+extern const bool weft__http2_built;
+
+/**
+ * Find out whether a connection speaks HTTP/2, and begin with it if it does.
+ *
+ * 1 it is settled; 0 nothing has come after all; -1 the connection is to be closed.
+ */
+int weft__connection_choose(struct weft__connection *connection);
 
 /** Let an idle connection end itself. */
 void weft__connection_expire(struct weft__connection *connection);

@@ -100,6 +100,9 @@ bool weft__tls_halfway(const struct weft__tls *tls);
 /** Say that nothing more will come (close_notify), if that can be done without waiting. */
 void weft__tls_goodbye(struct weft__tls *tls);
 
+/** True if both have agreed on that protocol (ALPN). */
+bool weft__tls_speaks(const struct weft__tls *tls, const char *protocol);
+
 /** The subject of the client's certificate as text in MEMORY of SIZE; false: it has shown none. */
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size);
 

@@ -63,6 +63,15 @@ struct weft_http_options {
     size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
     size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
 
+    bool http1_only;     /**< no HTTP/2 */
+    size_t max_streams;  /**< requests at once on an HTTP/2 connection. Default 100 */
+    size_t max_resets;   /**< streams that an HTTP/2 client may cancel, or make the server reset by
+                              breaking rules, before the connection is ended; a tenth of them comes
+                              back each second. Default 200 */
+    size_t max_controls; /**< frames without content (PING, SETTINGS, WINDOW_UPDATE, priorities,
+                              empty DATA) likewise; requests and data sent earn some more.
+                              Default 1,000 */
+
     int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408; also for a TLS
                                 handshake. Default 10 s */
     int64_t idle_timeout;  /**< ns a connection may wait for its next request. Default 60 s */
@@ -90,6 +99,7 @@ struct weft_http_server_stats {
     uint64_t accept_waits; /**< times accepting paused for want of descriptors or memory */
     uint64_t handshakes;   /**< of TLS, completed, ever */
     uint64_t tls_failures; /**< of TLS, not completed, ever */
+    uint64_t http2;        /**< connections that spoke HTTP/2, ever */
 };
 
 /**
