@@ -59,22 +59,31 @@ static void *take(size_t size, void *user)
     return hand_out(pieces, piece);
 }
 
-static void give(void *pointer, void *user)
+static bool keep(struct weft__h2_memory *memory, struct weft__h2_piece *piece)
 {
-    struct weft__h2_pieces *pieces = user;
-    struct weft__h2_memory *memory = pieces->memory;
-    if (!pointer) {
-        return;
-    }
-    struct weft__h2_piece *piece = piece_of(pointer);
-    weft__list_remove(&piece->node);
     if (!WEFT__H2_REUSE || piece->class == LARGE || memory->count[piece->class] >= KEPT) {
-        weft__free(piece);
-        return;
+        return false;
     }
     piece->next = memory->free[piece->class];
     memory->free[piece->class] = piece;
     memory->count[piece->class]++;
+    return true;
+}
+
+static void release(struct weft__h2_memory *memory, struct weft__h2_piece *piece)
+{
+    weft__list_remove(&piece->node);
+    if (!keep(memory, piece)) {
+        weft__free(piece);
+    }
+}
+
+static void give(void *pointer, void *user)
+{
+    const struct weft__h2_pieces *pieces = user;
+    if (pointer) {
+        release(pieces->memory, piece_of(pointer));
+    }
 }
 
 static void *take_cleared(size_t count, size_t size, void *user)
@@ -87,8 +96,11 @@ static void *resize_large(struct weft__h2_pieces *pieces, struct weft__h2_piece 
 {
     weft__list_remove(&piece->node);
     struct weft__h2_piece *moved = weft__realloc(piece, sizeof(*piece) + size);
-    void *bytes = hand_out(pieces, moved ? moved : piece);
-    return moved ? bytes : NULL;
+    if (!moved) {
+        hand_out(pieces, piece);
+        return NULL;
+    }
+    return hand_out(pieces, moved);
 }
 
 static void *resize(void *pointer, size_t size, void *user)
@@ -127,8 +139,8 @@ nghttp2_mem weft__h2_pieces_init(struct weft__h2_pieces *pieces, struct weft__h2
 
 void weft__h2_pieces_drop(struct weft__h2_pieces *pieces)
 {
-    while (!weft__list_empty(&pieces->list)) {
-        give(weft__container_of(pieces->list.next, struct weft__h2_piece, node)->bytes, pieces);
+    weft__list_each(node, &pieces->list) {
+        release(pieces->memory, weft__container_of(node, struct weft__h2_piece, node));
     }
 }
 

@@ -41,10 +41,19 @@ struct weft__h2_stream *weft__h2_stream_new(struct weft__h2 *h2, int32_t id)
     return stream;
 }
 
+static bool keep(struct weft__h2_server *shared, struct weft__h2_stream *stream)
+{
+    if (!WEFT__H2_REUSE || shared->spares >= WEFT__H2_SPARE) {
+        return false;
+    }
+    shared->spares++;
+    weft__list_prepend(&shared->spare, &stream->node);
+    return true;
+}
+
 void weft__h2_stream_release(struct weft__h2_stream *stream)
 {
     struct weft__h2 *h2 = stream->h2;
-    struct weft__h2_server *shared = h2->shared;
     if (!stream->closed || stream->task || stream->upgraded) {
         return;
     }
@@ -55,10 +64,7 @@ void weft__h2_stream_release(struct weft__h2_stream *stream)
     weft__free(stream->copy);
     h2->count--;
     weft__h2_count(h2);
-    if (WEFT__H2_REUSE && shared->spares < WEFT__H2_SPARE) {
-        shared->spares++;
-        weft__list_prepend(&shared->spare, &stream->node);
-    } else {
+    if (!keep(h2->shared, stream)) {
         weft__free(stream);
     }
 }
@@ -172,8 +178,8 @@ void weft__h2_streams_run(struct weft__h2 *h2)
         struct weft__h2_stream *stream = weft__container_of(node, struct weft__h2_stream, turn);
         if (stream->upgraded) {
             start(stream);
-        } else if (stream->closed || h2->calmed) {
-            weft__h2_stream_release(stream);
+        } else if (h2->calmed || h2->broken) {
+            continue; /* the connection's end is its end */
         } else if (stream->refusal) {
             refuse(stream);
         } else {

@@ -6,7 +6,7 @@ import time
 from h2 import (ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
                 FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, PING, PRIORITY,
                 PRIORITY_UPDATE, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM,
-                SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, Case, Client, frame, setting, tap)
+                SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, Case, Client, frame, setting, main)
 
 GOOD = [(':method', 'GET'), (':scheme', 'http'), (':path', '/'), (':authority', 'localhost')]
 
@@ -430,4 +430,4 @@ class Slow(Case):
 
 
 if __name__ == '__main__':
-    tap.main()
+    main()

@@ -1,12 +1,11 @@
 #!/usr/bin/python3
 """HTTP/2: requests, bodies, flow control, ends. usage: h2_requests.py SERVER-PROGRAM"""
 import struct
-import sys
 import time
 
 from h2 import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INTERNAL_ERROR,
                 NO_ERROR, PREFACE, PRIORITY_UPDATE, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
-                WINDOW_UPDATE, Case, Client, frame, setting, tap)
+                WINDOW_UPDATE, Case, Client, frame, setting, main)
 
 
 class Requests(Case):
@@ -435,4 +434,4 @@ class Ends(Case):
 
 
 if __name__ == '__main__':
-    tap.main()
+    main()

@@ -4,7 +4,7 @@ import os
 import struct
 
 from h2 import (ACK, CANCEL, DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS,
-                WINDOW_UPDATE, Case, Client, frame, setting, tap)
+                WINDOW_UPDATE, Case, Client, frame, setting, main)
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -206,4 +206,4 @@ class Sockets(Case):
 
 
 if __name__ == '__main__':
-    tap.main()
+    main()
