@@ -135,9 +135,9 @@ WEFT_API int weft_http_server_port(const struct weft_http_server *server);
 /**
  * Serve until weft_http_server_stop() or until the caller is cancelled; then finish gracefully.
  *
- * A graceful end closes the listener and idle connections at once, lets responses under way finish
- * within the grace period, and cancels what is left. It takes its time even if the caller is
- * cancelled. Runs once a server.
+ * A graceful end closes the listener and idle connections at once (see `stop_idle`), lets responses
+ * under way finish within the grace period, and cancels what is left. It takes its time even if the
+ * caller is cancelled. Runs once a server.
  *
  * @param server    Not running.
  * @return          0 after weft_http_server_stop(); -1 and errno otherwise.

@@ -72,8 +72,9 @@ static void tell_dump(const char *text, size_t size)
 }
 
 /*
- * First the stack of what was interrupted, which is certain. Then the tree of fibers, which needs
- * memory and may hang where the stuck fiber is within malloc: the parent does not wait for ever.
+ * First the stack of what was interrupted, a message a frame, which needs no memory. Then the tree
+ * of fibers, which does and may hang where the stuck fiber is within malloc: the parent does not
+ * wait for ever.
  */
 static void on_quit(int number)
 {
@@ -81,12 +82,11 @@ static void on_quit(int number)
     int saved = errno;
     WEFT_BLOCKING();
     void *frames[FRAMES];
+    char announced[16];
     int count = backtrace(frames, FRAMES);
-    char **names = backtrace_symbols(frames, count);
-    for (int i = 0; i < count && names; i++) {
-        tell_dump(names[i], strlen(names[i]));
-    }
-    free(names);
+    snprintf(announced, sizeof(announced), "STACK=%d", count);
+    tell(announced, strlen(announced));
+    backtrace_symbols_fd(frames, count, self.control);
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);

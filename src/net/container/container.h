@@ -83,6 +83,7 @@ struct weft__process {
     int64_t deadline; /* ns; when it is killed, if it is stopping or dumping */
     size_t memory;    /* bytes resident, as last seen */
     unsigned lines;   /* of its dump that were logged */
+    unsigned frames;  /* messages to come that are a frame of its stack each */
     int error;        /* the errno that it gave up with; 0: none */
     char reason[256]; /* what it said, or why it was killed; "" */
 };

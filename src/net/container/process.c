@@ -15,7 +15,8 @@
 #define DUMP_TIME (3 * WEFT_SECOND)
 
 enum {
-    MESSAGES_A_TURN = 256
+    MESSAGES_A_TURN = 256,
+    FRAMES_MOST = 1024 /* that a stack may announce */
 };
 
 const char *weft__process_name(const struct weft__process *process, char text[48])
@@ -155,6 +156,8 @@ static void hear_line(struct weft__container *container, struct weft__process *p
         weft__seats_ready(container, process);
     } else if (strcmp(line, "DUMPED=1") == 0 && process->state == WEFT__PROCESS_DUMPING) {
         weft__process_kill(process, "");
+    } else if (strncmp(line, "STACK=", 6) == 0) {
+        process->frames = (unsigned)atoi(line + 6) % FRAMES_MOST;
     } else if (strncmp(line, "ERRNO=", 6) == 0) {
         process->error = atoi(line + 6);
     } else if (strncmp(line, "STATUS=", 7) == 0 && !process->killed) {
@@ -177,6 +180,11 @@ void weft__process_hear(struct weft__container *container, struct weft__process 
             return;
         }
         message[length] = '\0';
+        if (process->frames > 0) {
+            process->frames--;
+            log_dump(process, message);
+            continue;
+        }
         if (strncmp(message, "DUMP=", 5) == 0) {
             log_dump(process, message + 5);
             continue;

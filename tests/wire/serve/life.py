@@ -199,6 +199,10 @@ def endings():
         whole, _ = read_to_end(client, first)
         ok(status == 0 and took >= 0.9 and not whole.endswith(b'0\r\n\r\n'),
            f'what does not end is cut after the deadline ({took:.1f} s)', service.log)
+    with Service(WEFT, '-n2', '--graceful-stop', '0', APP) as service:
+        client, first = open_stream(service.port, '/stream?n=1000&ms=100')
+        ok(service.end() == 0, '--graceful-stop 0 waits for nothing', service.log)
+        client.close()
     with Service(WEFT, '-n2', '--graceful-stop', '1', '--health-check-timeout', '3600',
                  APP) as service:
         open_stream_only(service.port, '/spin')

@@ -139,6 +139,7 @@ def crowd():
 def main():
     under_wrk('-n2')
     under_wrk('-n2', '--reuse-port')
+    under_wrk('--hybrid', '--forks=2', '--threads=2')
     under_clients()
     streams_go_on()
     failing()
