@@ -75,8 +75,9 @@ static void test_refusals(void)
 #define HUNDRED(make, n)                                                                           \
     TEN(make, n##0)                                                                                \
     TEN(make, n##1)                                                                                \
-    TEN(make, n##2) TEN(make, n##3) TEN(make, n##4) TEN(make, n##5) TEN(make, n##6)                \
-        TEN(make, n##7) TEN(make, n##8) TEN(make, n##9)
+    TEN(make, n##2)                                                                                \
+    TEN(make, n##3) TEN(make, n##4) TEN(make, n##5) TEN(make, n##6) TEN(make, n##7)                \
+        TEN(make, n##8) TEN(make, n##9)
 #define ALL(make)                                                                                  \
     HUNDRED(make, 1)                                                                               \
     HUNDRED(make, 2) HUNDRED(make, 3) HUNDRED(make, 4) HUNDRED(make, 5) HUNDRED(make, 6)
