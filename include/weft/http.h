@@ -7,8 +7,10 @@
 #define WEFT_HTTP_H
 
 #include <weft/http/body.h>
+#include <weft/http/compress.h>
 #include <weft/http/headers.h>
 #include <weft/http/message.h>
+#include <weft/http/middleware.h>
 #include <weft/http/router.h>
 #include <weft/http/server.h>
 #include <weft/http/sse.h>

@@ -17,6 +17,8 @@ enum {
     WEFT__DISCARD_MAX = 65536,
     /* The head and what is sent along with it, or small chunks. */
     WEFT__OUT_INLINE = 1024,
+    /* Most bytes of weft__output_offer(). */
+    WEFT__OFFER_MAX = 256,
 };
 
 struct weft__exchange;
@@ -67,8 +69,11 @@ enum weft__framing {
     WEFT__FRAMING_CLOSE,
 };
 
+struct weft__filter;
+
 /* The sending side of an exchange. */
 struct weft_http_stream {
+    struct weft__filter *filter; /* NULL: the bytes go out as they are */
     struct weft__connection *connection;
     char *out; /* bytes to send first: the head, gathered chunks */
     size_t used;
@@ -134,6 +139,16 @@ void weft__output_fini(struct weft_http_stream *stream);
 
 /** Send a comment if the stream has been quiet. From another fiber than the one that writes. */
 void weft__output_beat(struct weft_http_stream *stream, int64_t now);
+
+/** True if nothing waits to be sent and nobody is sending. */
+bool weft__output_idle(const struct weft_http_stream *stream);
+
+/**
+ * Begin to send a few bytes without waiting, on a stream that is idle and has no length; what does
+ * not fit goes first with the next write.
+ */
+void weft__output_offer(struct weft_http_stream *stream, const char *data, size_t length,
+                        int64_t now);
 
 /* The client that goes: gone.c */
 
