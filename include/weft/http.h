@@ -9,6 +9,7 @@
 #include <weft/http/body.h>
 #include <weft/http/compress.h>
 #include <weft/http/headers.h>
+#include <weft/http/limit.h>
 #include <weft/http/message.h>
 #include <weft/http/middleware.h>
 #include <weft/http/router.h>

@@ -22,6 +22,7 @@
 #include <weft/watch.h>
 
 #include "base/list.h"
+#include "http/address.h"
 #include "net/listen.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -57,6 +58,8 @@ struct weft__server_part {
     void (*free)(struct weft__server_part *part);
 };
 
+struct weft__peers;
+
 struct weft_http_server {
     struct weft_http_options options; /* with the defaults filled in */
     struct weft__http1_limits limits;
@@ -65,6 +68,7 @@ struct weft_http_server {
     struct weft__stream_pool pool;
     struct weft__tls_server *tls; /* NULL: plain HTTP */
     bool tls_plain;               /* plain HTTP is served beside it */
+    struct weft__peers *peers;    /* NULL: nothing asks who a client is (first.h) */
     int64_t tls_checked;          /* when its files were last looked at */
 
     struct weft_scope connections;
@@ -93,8 +97,12 @@ struct weft__connection {
     struct weft_watch *watch;
     struct weft__stream stream;
     struct weft__upgraded *upgraded; /* NULL: it speaks HTTP */
+    struct weft__list kin;       /* the other connections of its client; free: not counted */
+    struct weft__address kin_of; /* whose */
+    struct weft__address peer;   /* told by a proxy; no family: the socket's */
     int64_t idle_since;
-    bool begun;   /* TLS or not is settled */
+    bool introduced; /* a PROXY header has come, or none is to */
+    bool begun;      /* TLS or not is settled */
     bool expired; /* to be closed unless a request has come */
 };
 
@@ -110,6 +118,10 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
  * 1 go on; 0 nothing has come after all; -1 it is to be closed.
  */
 int weft__connection_begin(struct weft__connection *connection);
+
+/** Who the client is. 0; -1 and errno: it has gone. */
+int weft__connection_peer(const struct weft__connection *connection,
+                          struct weft__address *address);
 
 /** Let an idle connection end itself. */
 void weft__connection_expire(struct weft__connection *connection);

@@ -53,6 +53,15 @@ struct weft_http_options {
     int backlog;                       /**< of listen(2); default 4096 */
     const struct weft_http_tls *tls;   /**< NULL: plain HTTP. Copied */
 
+    const char *const *proxies; /**< `proxy_count` addresses or networks ("10.0.0.0/8", "::1",
+                                     "unix") whose connections begin with a PROXY header, version 1
+                                     or 2, that says who the client is: without one they are
+                                     closed. All others may not send it. Copied */
+    size_t proxy_count;         /**< at most 256; 0: nobody sends such a header */
+
+    size_t max_connections_per_address; /**< at once, of IPv6 of a network of 64 bits; one more gets
+                                             503, or is closed before a TLS handshake. Default: no
+                                             limit */
     size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
     size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
     size_t max_field;       /**< bytes of one header field, else 431. Default 8,192 */
