@@ -8,6 +8,7 @@
 
 #include <weft/http/body.h>
 #include <weft/http/compress.h>
+#include <weft/http/guard.h>
 #include <weft/http/headers.h>
 #include <weft/http/limit.h>
 #include <weft/http/message.h>
