@@ -11,7 +11,9 @@
 #include <weft/http/guard.h>
 #include <weft/http/headers.h>
 #include <weft/http/limit.h>
+#include <weft/http/log.h>
 #include <weft/http/message.h>
+#include <weft/http/metrics.h>
 #include <weft/http/middleware.h>
 #include <weft/http/router.h>
 #include <weft/http/server.h>
