@@ -8,6 +8,9 @@
 
 #include <weft/http/body.h>
 #include <weft/http/compress.h>
+#include <weft/http/conditional.h>
+#include <weft/http/cookie.h>
+#include <weft/http/form.h>
 #include <weft/http/guard.h>
 #include <weft/http/headers.h>
 #include <weft/http/limit.h>

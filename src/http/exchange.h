@@ -108,6 +108,13 @@ bool weft__request_body_droppable(const struct weft__exchange *exchange);
 /** Drop the rest of the request's body. 0 the connection can go on; -1. */
 int weft__request_body_finish(struct weft__exchange *exchange);
 
+/**
+ * Note why the body of a request can't be used: -1 with this errno from the handler gives this
+ * answer. For those who decode what is in a body.
+ */
+void weft__request_body_blame(struct weft_http_request *request, int error, unsigned status,
+                              const char *reason);
+
 /** The operations of a request's body. */
 extern const struct weft_http_body_operations weft__request_body_operations;
 

@@ -199,6 +199,15 @@ int weft__request_body_finish(struct weft__exchange *exchange)
     return 0;
 }
 
+void weft__request_body_blame(struct weft_http_request *request, int error, unsigned status,
+                              const char *reason)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (exchange && exchange->body && !exchange->body->failure) {
+        fail(exchange->body, error, status, reason);
+    }
+}
+
 int weft_http_request_limit_body(struct weft_http_request *request, size_t limit)
 {
     struct weft__exchange *exchange = request->connection_;
