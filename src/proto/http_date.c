@@ -53,7 +53,7 @@ static int *number_of(struct date *date, char letter)
 
 /*
  * Match a text with a pattern: a digit in the text for each letter of "Y", "D", "h", "m", "s" in
- * the pattern, "d" also a blank, "MMM" and "www" a month and a day; all else is itself.
+ * the pattern, "d" also a blank, "@@@" and "www" a month and a day; all else is itself.
  */
 static bool match(struct weft__slice text, const char *pattern, struct date *date)
 {
@@ -70,7 +70,7 @@ static bool match(struct weft__slice text, const char *pattern, struct date *dat
                 return false;
             }
             *number = *number * 10 + (blank ? 0 : byte - '0');
-        } else if (pattern[i] == 'M') {
+        } else if (pattern[i] == '@') {
             date->month = take_month(text.data + i);
             i += 2;
         } else if (pattern[i] == 'w') {
@@ -114,7 +114,7 @@ static bool match_old(struct weft__slice text, int64_t now, struct date *date)
 {
     size_t comma = weft__slice_find(text, ',');
     if (comma < 6 || comma >= text.length || !is_day(text.data) ||
-        !match(weft__slice(text.data + comma, text.length - comma), ", DD-MMM-YY hh:mm:ss GMT",
+        !match(weft__slice(text.data + comma, text.length - comma), ", DD-@@@-YY hh:mm:ss GMT",
                date)) {
         return false;
     }
@@ -129,8 +129,8 @@ static bool match_old(struct weft__slice text, int64_t now, struct date *date)
 int weft__http_date_parse(struct weft__slice text, int64_t now, int64_t *seconds)
 {
     struct date date;
-    if (match(text, "www, DD MMM YYYY hh:mm:ss GMT", &date) ||
-        match(text, "www MMM dD hh:mm:ss YYYY", &date) || match_old(text, now, &date)) {
+    if (match(text, "www, DD @@@ YYYY hh:mm:ss GMT", &date) ||
+        match(text, "www @@@ dD hh:mm:ss YYYY", &date) || match_old(text, now, &date)) {
         return resolve(&date, seconds);
     }
     return weft__fail(EINVAL);
