@@ -23,7 +23,7 @@ static const char *last_line(void)
         usleep(1000);
     }
     usleep(1000);
-    static char copy[8192];
+    static char copy[sizeof(lines)];
     snprintf(copy, sizeof(copy), "%s", lines);
     filled = 0;
     return copy;
