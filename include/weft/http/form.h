@@ -23,7 +23,8 @@ struct weft_http_form_options {
 struct weft_http_form_part {
     const char *name;     /**< of the field; never NULL */
     const char *filename; /**< what the client calls the file: from outside, so no path to open;
-                               NULL: it is no file */
+                               browsers write a quote in it as "%22", which stays; NULL: it is no
+                               file */
     const char *type;     /**< the content-type that the client tells; NULL: none */
 };
 
