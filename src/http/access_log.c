@@ -31,7 +31,8 @@ struct record {
     uint64_t bytes;
 };
 
-/* A text from outside: no byte of it can end a string or a line, or mean something to a terminal. */
+/* A text from outside: no byte of it can end a string or a line, or mean something to a terminal.
+ */
 static void put_text(struct weft__buffer *line, const char *text, const char *escape)
 {
     for (size_t i = 0; text[i] && i < WEFT_HTTP_LOG_TEXT_MAX; i++) {

@@ -41,8 +41,7 @@ int weft__address_peer(int fd, struct weft__address *address)
     }
     switch (name.any.sa_family) {
     case AF_INET:
-        *address =
-            weft__address_of(WEFT__FAMILY_IPV4, &name.v4.sin_addr, ntohs(name.v4.sin_port));
+        *address = weft__address_of(WEFT__FAMILY_IPV4, &name.v4.sin_addr, ntohs(name.v4.sin_port));
         break;
     case AF_INET6:
         *address =
@@ -83,8 +82,7 @@ static int cut(struct weft__slice text, struct weft__slice *host, uint16_t *port
         return text.data[0] == ':' ? parse_port(weft__slice(text.data + 1, text.length - 1), port)
                                    : weft__fail(EINVAL);
     }
-    bool one = colon < text.length &&
-               !memchr(text.data + colon + 1, ':', text.length - colon - 1);
+    bool one = colon < text.length && !memchr(text.data + colon + 1, ':', text.length - colon - 1);
     if (!one) {
         return 0;
     }

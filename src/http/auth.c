@@ -18,8 +18,8 @@ bool weft_http_secret_equal(const char *given, const char *secret)
     size_t right = strlen(secret);
     volatile unsigned char differs = length != right;
     for (size_t i = 0; i < length; i++) {
-        differs = (unsigned char)(differs | ((unsigned char)given[i] ^
-                                             (unsigned char)secret[i % right]));
+        differs =
+            (unsigned char)(differs | ((unsigned char)given[i] ^ (unsigned char)secret[i % right]));
     }
     return differs == 0;
 }
@@ -85,8 +85,8 @@ static int refuse(const struct auth *self, struct weft_http_response *response)
 {
     const char *realm = self->realm[0];
     if (self->options.password &&
-        offer(response, weft_http_format(response->memory,
-                                         "Basic realm=\"%s\", charset=\"UTF-8\"", realm)) < 0) {
+        offer(response, weft_http_format(response->memory, "Basic realm=\"%s\", charset=\"UTF-8\"",
+                                         realm)) < 0) {
         return -1;
     }
     if (self->options.token &&

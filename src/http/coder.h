@@ -6,9 +6,9 @@
 #include "base/buffer.h"
 
 enum {
-    WEFT__CODER_PIECE = 16384,    /* most bytes of one weft__coder_run() */
-    WEFT__CODER_LIMIT = 1 << 18,  /* most bytes of output at a time */
-    WEFT__CODER_ROOM = 4096,      /* output space asked for at a time */
+    WEFT__CODER_PIECE = 16384,   /* most bytes of one weft__coder_run() */
+    WEFT__CODER_LIMIT = 1 << 18, /* most bytes of output at a time */
+    WEFT__CODER_ROOM = 4096,     /* output space asked for at a time */
 };
 
 enum weft__coder_step {

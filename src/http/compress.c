@@ -32,15 +32,27 @@ struct compress {
 static bool shrinks(struct weft__slice type)
 {
     static const char *const TYPES[] = {
-        "application/json",       "application/javascript",    "application/xml",
-        "application/wasm",       "application/x-ndjson",      "application/x-javascript",
-        "application/jsonl",      "application/manifest+json", "image/svg+xml",
-        "image/bmp",              "image/x-icon",              "font/ttf",
-        "font/otf",               "application/x-sh",          "application/graphql",
-        "application/javascript", "application/sql",
+        "application/json",
+        "application/javascript",
+        "application/xml",
+        "application/wasm",
+        "application/x-ndjson",
+        "application/x-javascript",
+        "application/jsonl",
+        "application/manifest+json",
+        "image/svg+xml",
+        "image/bmp",
+        "image/x-icon",
+        "font/ttf",
+        "font/otf",
+        "application/x-sh",
+        "application/graphql",
+        "application/javascript",
+        "application/sql",
     };
     type = weft__slice_trim(weft__slice(type.data, weft__slice_find(type, ';')));
-    if (type.length > 5 && weft__slice_equal_case(weft__slice(type.data, 5), WEFT__SLICE("text/"))) {
+    if (type.length > 5 &&
+        weft__slice_equal_case(weft__slice(type.data, 5), WEFT__SLICE("text/"))) {
         return true;
     }
     for (size_t i = 0; i < sizeof(TYPES) / sizeof(*TYPES); i++) {
@@ -93,15 +105,17 @@ static int quality_of(const struct weft_http_headers *headers, const char *codin
     return named >= 0 ? named : others;
 }
 
+/* The coding to use. What is written as it goes may be open for long: there gzip is preferred. */
 static const struct weft__coder_kind *choose(const struct compress *self,
-                                             const struct weft_http_request *request, bool events)
+                                             const struct weft_http_request *request, bool written)
 {
     const struct weft__coder_kind *best = NULL;
     int most = 0;
     for (size_t i = 0; i < CODINGS; i++) {
         const struct weft__coder_kind *kind = self->kinds[i];
-        int quality = kind ? quality_of(&request->headers, kind->name) : 0;
-        if (quality > most || (quality == most && quality > 0 && events && kind->rest)) {
+        bool fits = kind && self->used + kind->memory <= self->limit;
+        int quality = fits ? quality_of(&request->headers, kind->name) : 0;
+        if (quality > most || (quality == most && quality > 0 && written && kind->rest)) {
             best = kind;
             most = quality;
         }
@@ -154,11 +168,9 @@ static int call(struct weft__middleware *base, struct weft_http_request *request
     if (weft__headers_vary(&response->headers, "accept-encoding") < 0) {
         return -1;
     }
-    const char *type = weft_http_headers_get(&response->headers, "content-type");
-    bool events = type && strncmp(type, "text/event-stream", 17) == 0;
-    const struct weft__coder_kind *kind = choose(self, request, events);
-    if (!kind || strcmp(request->method, "HEAD") == 0 ||
-        self->used + kind->memory > self->limit) {
+    bool written = response->body->operations->stream != NULL;
+    const struct weft__coder_kind *kind = choose(self, request, written);
+    if (!kind || strcmp(request->method, "HEAD") == 0) {
         return 0;
     }
     return compress(self, kind, response);

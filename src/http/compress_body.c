@@ -128,7 +128,8 @@ static bool filter_idle(const struct weft__filter *base)
     return !((const struct compress_filter *)base)->dirty;
 }
 
-/* A silent stream: after the comment it holds no compressor and no buffer, if its coding can do without. */
+/* A silent stream: after the comment it holds no compressor and no buffer, if its coding can do
+ * without. */
 static void filter_offer(struct weft__filter *base, const char *data, size_t length, int64_t now)
 {
     struct compress_filter *filter = (struct compress_filter *)base;

@@ -44,7 +44,8 @@ static int lists(const struct weft_http_request *request, const char *name,
     return found;
 }
 
-/* Whether it was modified after the time of a field: 1, 0; -1: no such field, or none that counts. */
+/* Whether it was modified after the time of a field: 1, 0; -1: no such field, or none that counts.
+ */
 static int modified_since(const struct weft_http_request *request, const char *name,
                           const struct weft_http_validators *validators)
 {

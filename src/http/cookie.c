@@ -27,8 +27,8 @@ const char *weft_http_request_cookie(struct weft_http_request *request, const ch
             if (!weft__slice_is(key, name)) {
                 continue;
             }
-            bool quoted = value.length >= 2 && value.data[0] == '"' &&
-                          value.data[value.length - 1] == '"';
+            bool quoted =
+                value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"';
             return weft__memory_copy(request->memory, value.data + quoted,
                                      value.length - 2 * (size_t)quoted);
         }
@@ -49,8 +49,7 @@ static const char *problem_of(const struct weft_http_cookie *cookie)
         (cookie->domain && !weft__cookie_is_attribute(weft__slice_string(cookie->domain)))) {
         return "its path or domain is malformed";
     }
-    if (!cookie->secure &&
-        (cookie->same_site == WEFT_HTTP_SAME_SITE_NONE || cookie->partitioned)) {
+    if (!cookie->secure && (cookie->same_site == WEFT_HTTP_SAME_SITE_NONE || cookie->partitioned)) {
         return "SameSite=None and Partitioned need 'secure'";
     }
     if (!cookie->secure && strncasecmp(cookie->name, "__Secure-", 9) == 0) {

@@ -87,9 +87,9 @@ static int call(struct weft__middleware *base, struct weft_http_request *request
         return -1;
     }
     int admitted = admit(self, origin, &response->headers);
-    return admitted <= 0 ? admitted
-                         : set(&response->headers, "access-control-expose-headers",
-                               self->fields[EXPOSE]);
+    return admitted <= 0
+               ? admitted
+               : set(&response->headers, "access-control-expose-headers", self->fields[EXPOSE]);
 }
 
 static void fini(struct weft__middleware *base)

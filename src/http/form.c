@@ -58,8 +58,7 @@ static int choose(struct weft_http_form *form, const char *type)
 {
     struct weft__slice text = weft__slice_string(type ? type : "");
     struct weft__slice boundary;
-    struct weft__slice kind =
-        weft__slice_trim(weft__slice(text.data, weft__slice_find(text, ';')));
+    struct weft__slice kind = weft__slice_trim(weft__slice(text.data, weft__slice_find(text, ';')));
     if (weft__slice_is_case(kind, "application/x-www-form-urlencoded")) {
         weft__form_init(&form->parser.form, form->options.max_value);
         return 0;

@@ -146,9 +146,8 @@ static void fini(struct weft__middleware *base)
 
 static const struct weft__middleware_kind KIND = { sizeof(struct forwarded), call, fini };
 
-struct weft_http_handler *
-weft_http_forwarded_new(const struct weft_http_forwarded_options *options,
-                        struct weft_http_handler *next)
+struct weft_http_handler *weft_http_forwarded_new(const struct weft_http_forwarded_options *options,
+                                                  struct weft_http_handler *next)
 {
     struct forwarded *self = weft__middleware_new(&KIND, next);
     if (!self) {

@@ -74,8 +74,10 @@ static size_t count_lines(const char *bytes, size_t length)
 static void tell(struct weft_http_log_file *file, bool failed, int error)
 {
     if (failed && !file->failing) {
-        weft_log(WEFT_LOG_ERROR, "http: the log %s can't be written: %s; lines are lost until it "
-                                 "can", file->path, strerror(error));
+        weft_log(WEFT_LOG_ERROR,
+                 "http: the log %s can't be written: %s; lines are lost until it "
+                 "can",
+                 file->path, strerror(error));
     } else if (!failed && file->failing) {
         weft_log(WEFT_LOG_INFO, "http: the log %s is written again", file->path);
     }
@@ -100,8 +102,10 @@ static void open_anew(struct weft_http_log_file *file)
 {
     int fd = open_path(file->path);
     if (fd < 0) {
-        weft_log(WEFT_LOG_ERROR, "http: the log %s can't be opened anew: %s; the old file is "
-                                 "written on", file->path, strerror(errno));
+        weft_log(WEFT_LOG_ERROR,
+                 "http: the log %s can't be opened anew: %s; the old file is "
+                 "written on",
+                 file->path, strerror(errno));
         return;
     }
     close(file->fd);

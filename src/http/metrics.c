@@ -13,14 +13,15 @@ enum {
     PAGE_MAX = 4 << 20,
 };
 
-const char *const weft__metrics_methods[WEFT__METRICS_METHODS] = {
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "other"
-};
+const char *const weft__metrics_methods[WEFT__METRICS_METHODS] = { "GET",   "HEAD",   "POST",
+                                                                   "PUT",   "DELETE", "OPTIONS",
+                                                                   "PATCH", "TRACE",  "other" };
 
 const int64_t weft__metrics_bounds[WEFT__METRICS_BUCKETS] = {
-    WEFT_MILLISECOND,       5 * WEFT_MILLISECOND,   10 * WEFT_MILLISECOND, 25 * WEFT_MILLISECOND,
-    50 * WEFT_MILLISECOND,  100 * WEFT_MILLISECOND, 250 * WEFT_MILLISECOND, 500 * WEFT_MILLISECOND,
-    1000 * WEFT_MILLISECOND, 2500 * WEFT_MILLISECOND, 10 * WEFT_SECOND,     60 * WEFT_SECOND,
+    WEFT_MILLISECOND,        5 * WEFT_MILLISECOND,   10 * WEFT_MILLISECOND,
+    25 * WEFT_MILLISECOND,   50 * WEFT_MILLISECOND,  100 * WEFT_MILLISECOND,
+    250 * WEFT_MILLISECOND,  500 * WEFT_MILLISECOND, 1000 * WEFT_MILLISECOND,
+    2500 * WEFT_MILLISECOND, 10 * WEFT_SECOND,       60 * WEFT_SECOND,
 };
 
 struct measure {

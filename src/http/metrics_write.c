@@ -39,8 +39,10 @@ static void put_requests(struct weft__buffer *out, const struct weft__metrics_ro
         for (size_t class = 0; class < WEFT__METRICS_CLASSES; class ++) {
             uint64_t count = route->requests[method][class];
             if (count > 0) {
-                weft__buffer_appendf(out, "weft_http_requests_total{method=\"%s\",code=\"%zuxx\","
-                                          "route=\"", weft__metrics_methods[method], class);
+                weft__buffer_appendf(out,
+                                     "weft_http_requests_total{method=\"%s\",code=\"%zuxx\","
+                                     "route=\"",
+                                     weft__metrics_methods[method], class);
                 put_label(out, route->name);
                 weft__buffer_appendf(out, "\"} %llu\n", (unsigned long long)count);
             }

@@ -97,13 +97,13 @@ struct weft__connection {
     struct weft_watch *watch;
     struct weft__stream stream;
     struct weft__upgraded *upgraded; /* NULL: it speaks HTTP */
-    struct weft__list kin;       /* the other connections of its client; free: not counted */
-    struct weft__address kin_of; /* whose */
-    struct weft__address peer;   /* told by a proxy; no family: the socket's */
+    struct weft__list kin;           /* the other connections of its client; free: not counted */
+    struct weft__address kin_of;     /* whose */
+    struct weft__address peer;       /* told by a proxy; no family: the socket's */
     int64_t idle_since;
     bool introduced; /* a PROXY header has come, or none is to */
     bool begun;      /* TLS or not is settled */
-    bool expired; /* to be closed unless a request has come */
+    bool expired;    /* to be closed unless a request has come */
 };
 
 /** Take over an accepted socket; answers 503 when there are too many. */
@@ -120,8 +120,7 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
 int weft__connection_begin(struct weft__connection *connection);
 
 /** Who the client is. 0; -1 and errno: it has gone. */
-int weft__connection_peer(const struct weft__connection *connection,
-                          struct weft__address *address);
+int weft__connection_peer(const struct weft__connection *connection, struct weft__address *address);
 
 /** Let an idle connection end itself. */
 void weft__connection_expire(struct weft__connection *connection);

@@ -23,8 +23,7 @@ int weft__base64_decode(struct weft__slice text, char *out, size_t *length)
     if (text.length % 4 != 0) {
         return weft__fail(EINVAL);
     }
-    while (padding < 2 && padding < text.length &&
-           text.data[text.length - 1 - padding] == '=') {
+    while (padding < 2 && padding < text.length && text.data[text.length - 1 - padding] == '=') {
         padding++;
     }
     unsigned bits = 0;

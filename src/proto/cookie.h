@@ -17,7 +17,8 @@ bool weft__cookie_next(struct weft__slice *rest, struct weft__slice *name,
 /** True if a text may be a cookie's name: a token. */
 bool weft__cookie_is_name(struct weft__slice text);
 
-/** True if a text may be a cookie's value: no blank, quote, comma, semicolon, backslash, control. */
+/** True if a text may be a cookie's value: no blank, quote, comma, semicolon, backslash, control.
+ */
 bool weft__cookie_is_value(struct weft__slice text);
 
 /** True if a text may be a cookie's path or domain: no control, no semicolon. */

@@ -54,8 +54,7 @@ static int take_value(struct weft__slice *rest, struct weft__slice *value)
     return weft__http1_is_token(*value) ? 0 : -1;
 }
 
-int weft__parameter_find(struct weft__slice parameters, const char *name,
-                         struct weft__slice *value)
+int weft__parameter_find(struct weft__slice parameters, const char *name, struct weft__slice *value)
 {
     struct weft__slice found;
     int result = 0;

@@ -28,8 +28,7 @@ static int parse_port(struct weft__slice text, uint16_t *port)
     return 0;
 }
 
-static int parse_address(enum weft__proxy_family family, struct weft__slice text,
-                         uint8_t bytes[16])
+static int parse_address(enum weft__proxy_family family, struct weft__slice text, uint8_t bytes[16])
 {
     return family == WEFT__PROXY_IPV4 ? weft__ipv4_parse(text, bytes)
                                       : weft__ipv6_parse(text, bytes);

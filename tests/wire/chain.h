@@ -29,9 +29,9 @@ ask(const struct wire *wire, const char *method, const char *target, const char 
     va_start(args, fields);
     vsnprintf(more, sizeof(more), fields, args);
     va_end(args);
-    int length = snprintf(bytes, sizeof(bytes),
-                          "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n", method, target,
-                          more);
+    int length =
+        snprintf(bytes, sizeof(bytes), "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n",
+                 method, target, more);
     wire_exchange(wire, bytes, (size_t)length, chain_answer, sizeof(chain_answer));
     return chain_answer;
 }

@@ -48,12 +48,9 @@ static int words(struct weft_http_handler *handler, struct weft_http_request *re
 }
 
 static struct weft_http_route routes[] = {
-    { NULL, "/text", { .call = text_page } },
-    { "GET", "/words", { .call = words } },
-    { "GET", "/quiet", { .call = app_quiet } },
-    { "GET", "/count", { .call = app_count } },
-    { "GET", "/fail", { .call = app_fail } },
-    { "GET", "/cut", { .call = app_cut } },
+    { NULL, "/text", { .call = text_page } },   { "GET", "/words", { .call = words } },
+    { "GET", "/quiet", { .call = app_quiet } }, { "GET", "/count", { .call = app_count } },
+    { "GET", "/fail", { .call = app_fail } },   { "GET", "/cut", { .call = app_cut } },
 };
 
 /* What is chunked in an answer, put together; true if the last chunk is there. */
@@ -154,12 +151,12 @@ static void check_content(const struct wire *wire)
 {
     static unsigned char packed[WIRE_ANSWER];
     static char plain[sizeof(text)];
-    static const char ASK[] = "GET /text?size=100000 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n"
-                              "Connection: close\r\n\r\n";
+    static const char ASK[] =
+        "GET /text?size=100000 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n"
+        "Connection: close\r\n\r\n";
     size_t size;
     bool ended;
-    size_t length =
-        wire_exchange(wire, ASK, sizeof(ASK) - 1, chain_answer, sizeof(chain_answer));
+    size_t length = wire_exchange(wire, ASK, sizeof(ASK) - 1, chain_answer, sizeof(chain_answer));
     ok(unchunk(chain_answer, length, packed, &size), "the last chunk is there");
     long got = gunzip(packed, size, plain, sizeof(plain), &ended);
     ok(got == sizeof(text) && ended && memcmp(plain, text, sizeof(text)) == 0,
@@ -213,8 +210,9 @@ static void check_flushing(const struct wire *wire)
 /* Behind each comment the compressor was freed; what comes next still fits. */
 static void check_heartbeats(const struct wire *wire)
 {
-    static const char ASK[] = "GET /quiet HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br, zstd\r\n"
-                              "Connection: close\r\n\r\n";
+    static const char ASK[] =
+        "GET /quiet HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br, zstd\r\n"
+        "Connection: close\r\n\r\n";
     size_t filled = 0;
     int fd = wire_connect(wire);
     wire_send(fd, ASK, sizeof(ASK) - 1);

@@ -1,17 +1,23 @@
-/* Who may ask, what browsers are told, conditions, cookies and forms: answers looked at as bytes. */
+/* Who may ask, what browsers are told, conditions, cookies and forms: answers looked at as bytes.
+ */
 #include "chain.h"
 
 static void check_cors(void)
 {
     static const char *const ORIGINS[] = { "https://a.example", "null" };
-    const struct weft_http_cors_options options = {
-        .origins = ORIGINS, .origin_count = 2, .methods = "GET, PUT", .headers = "content-type",
-        .expose = "x-a", .credentials = true, .max_age = 60 * WEFT_SECOND };
+    const struct weft_http_cors_options options = { .origins = ORIGINS,
+                                                    .origin_count = 2,
+                                                    .methods = "GET, PUT",
+                                                    .headers = "content-type",
+                                                    .expose = "x-a",
+                                                    .credentials = true,
+                                                    .max_age = 60 * WEFT_SECOND };
     struct weft_http_handler *chain = weft_http_cors_new(&options, app_make());
     struct wire wire;
     chain_start(&wire, chain);
     const char *answer = ask(&wire, "GET", "/", "Origin: https://a.example\r\n");
-    ok(wire_status(answer) == 200 && has(answer, "access-control-allow-origin: https://a.example") &&
+    ok(wire_status(answer) == 200 &&
+           has(answer, "access-control-allow-origin: https://a.example") &&
            has(answer, "access-control-allow-credentials: true") &&
            has(answer, "access-control-expose-headers: x-a") && has(answer, "vary: origin"),
        "CORS: a listed origin is let in");
@@ -22,21 +28,21 @@ static void check_cors(void)
     answer = ask(&wire, "GET", "/", "%s", "");
     ok(!names(answer, "access-control-allow-origin") && has(answer, "vary: origin"),
        "CORS: nor is none");
-    answer = ask(&wire, "OPTIONS", "/",
-                 "Origin: null\r\nAccess-Control-Request-Method: PUT\r\n");
+    answer = ask(&wire, "OPTIONS", "/", "Origin: null\r\nAccess-Control-Request-Method: PUT\r\n");
     ok(wire_status(answer) == 204 && has(answer, "access-control-allow-origin: null") &&
            has(answer, "access-control-allow-methods: GET, PUT") &&
            has(answer, "access-control-allow-headers: content-type") &&
            has(answer, "access-control-max-age: 60"),
        "CORS: a preflight request is answered");
-    answer = ask(&wire, "OPTIONS", "/",
-                 "Origin: https://b\r\nAccess-Control-Request-Method: PUT\r\n");
+    answer =
+        ask(&wire, "OPTIONS", "/", "Origin: https://b\r\nAccess-Control-Request-Method: PUT\r\n");
     ok(wire_status(answer) == 204 && !names(answer, "access-control-allow-methods"),
        "CORS: that of a stranger says nothing");
     chain_stop(&wire, chain);
 
     static const char *const ALL[] = { "*" };
-    const struct weft_http_cors_options bad = { .origins = ALL, .origin_count = 1,
+    const struct weft_http_cors_options bad = { .origins = ALL,
+                                                .origin_count = 1,
                                                 .credentials = true };
     ok(!weft_http_cors_new(&bad, app_make()) && errno == EINVAL, "CORS: no credentials for all");
 }
@@ -96,18 +102,18 @@ static void check_hosts(void)
     static const struct {
         const char *host;
         int status;
-    } ALL[] = { { "a.example", 200 },      { "A.EXAMPLE:80", 200 }, { "a.example.", 200 },
-                { "x.b.example", 200 },    { "x.y.b.example", 200 }, { "[::1]:8080", 200 },
-                { "b.example", 421 },      { "xb.example", 421 },   { "a.example.org", 421 },
-                { "evil.org", 421 },       { ".b.example", 421 } };
+    } ALL[] = { { "a.example", 200 },   { "A.EXAMPLE:80", 200 },  { "a.example.", 200 },
+                { "x.b.example", 200 }, { "x.y.b.example", 200 }, { "[::1]:8080", 200 },
+                { "b.example", 421 },   { "xb.example", 421 },    { "a.example.org", 421 },
+                { "evil.org", 421 },    { ".b.example", 421 } };
     for (size_t i = 0; i < sizeof(ALL) / sizeof(*ALL); i++) {
         is_int(ask_host(&wire, ALL[i].host), ALL[i].status, "host %s", ALL[i].host);
     }
     chain_stop(&wire, chain);
 }
 
-static int check_password(struct weft_http_request *request, const char *user,
-                          const char *password, void *context)
+static int check_password(struct weft_http_request *request, const char *user, const char *password,
+                          void *context)
 {
     (void)request, (void)context;
     return strcmp(user, "anna") == 0 && weft_http_secret_equal(password, "s:cret");
@@ -121,7 +127,8 @@ static int check_token(struct weft_http_request *request, const char *token, voi
 
 static void check_auth(void)
 {
-    const struct weft_http_auth_options options = { .realm = "here", .password = check_password,
+    const struct weft_http_auth_options options = { .realm = "here",
+                                                    .password = check_password,
                                                     .token = check_token };
     struct weft_http_handler *chain = weft_http_auth_new(&options, app_make());
     struct wire wire;
@@ -218,10 +225,15 @@ static int bake(struct weft_http_handler *handler, struct weft_http_request *req
                 struct weft_http_response *response)
 {
     (void)handler;
-    const struct weft_http_cookie good = { .name = "__Host-a", .value = "1", .secure = true,
-                                           .max_age = 60 * WEFT_SECOND };
-    const struct weft_http_cookie gone = { .name = "b", .value = "", .path = "/x", .max_age = -1,
-                                           .same_site = WEFT_HTTP_SAME_SITE_STRICT, .script = true };
+    const struct weft_http_cookie good = {
+        .name = "__Host-a", .value = "1", .secure = true, .max_age = 60 * WEFT_SECOND
+    };
+    const struct weft_http_cookie gone = { .name = "b",
+                                           .value = "",
+                                           .path = "/x",
+                                           .max_age = -1,
+                                           .same_site = WEFT_HTTP_SAME_SITE_STRICT,
+                                           .script = true };
     const struct weft_http_cookie bad[] = {
         { .name = "a b", .value = "" },
         { .name = "a", .value = "x;y" },
@@ -271,8 +283,8 @@ static int read_form(struct weft_http_handler *handler, struct weft_http_request
     }
     while (text && form && (got = weft_http_form_next(form, &part)) > 0) {
         const char *name = weft_http_format(request->memory, "%s", part.name);
-        const char *file = part.filename ? weft_http_format(request->memory, "(%s)", part.filename)
-                                         : "";
+        const char *file =
+            part.filename ? weft_http_format(request->memory, "(%s)", part.filename) : "";
         const char *value = strcmp(part.name, "skip") == 0 ? "-" : weft_http_form_value(form, NULL);
         if (!value) {
             return -1;

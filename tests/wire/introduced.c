@@ -22,10 +22,12 @@ static const struct {
     size_t length;
     const char *expected; /* NULL: closed without an answer */
 } INTRODUCED[] = {
-#define CASE(what, bytes, expected) { what, bytes GET, sizeof(bytes GET) - 1, expected }
+#define CASE(what, bytes, expected)                                                                \
+    {                                                                                              \
+        what, bytes GET, sizeof(bytes GET) - 1, expected                                           \
+    }
     CASE("version 1", "PROXY TCP4 192.0.2.1 10.0.0.1 5555 80\r\n", "192.0.2.1:5555 http -"),
-    CASE("version 1, IPv6", "PROXY TCP6 2001:db8::1 ::1 5555 80\r\n",
-         "[2001:db8::1]:5555 http -"),
+    CASE("version 1, IPv6", "PROXY TCP6 2001:db8::1 ::1 5555 80\r\n", "[2001:db8::1]:5555 http -"),
     CASE("version 2", SIGNATURE "\x21\x11\0\x0c\xc0\0\2\7\5\6\7\x08\x10\0\0\x50",
          "192.0.2.7:4096 http -"),
     CASE("no header", "", NULL),
@@ -58,7 +60,8 @@ static void check_proxies(void)
     static const char *const HERE[] = { "127.0.0.0/8" };
     static const char *const ELSEWHERE[] = { "10.0.0.0/8", "::1", "unix" };
     struct wire wire;
-    wire_start(&wire, (struct weft_http_options){ .handler = &peer_handler, .proxies = HERE,
+    wire_start(&wire, (struct weft_http_options){ .handler = &peer_handler,
+                                                  .proxies = HERE,
                                                   .proxy_count = 1,
                                                   .head_timeout = 300 * WEFT_MILLISECOND });
     check_introduced(&wire);
@@ -72,8 +75,8 @@ static void check_proxies(void)
     close(fd);
     wire_stop(&wire);
 
-    wire_start(&wire, (struct weft_http_options){ .handler = &peer_handler, .proxies = ELSEWHERE,
-                                                  .proxy_count = 3 });
+    wire_start(&wire, (struct weft_http_options){
+                          .handler = &peer_handler, .proxies = ELSEWHERE, .proxy_count = 3 });
     wire_exchange(&wire, GET, sizeof(GET) - 1, chain_answer, sizeof(chain_answer));
     ok(strncmp(wire_body(chain_answer), "127.0.0.1:", 10) == 0, "others come without a header");
     wire_exchange(&wire, INTRODUCED[0].bytes, INTRODUCED[0].length, chain_answer,
@@ -82,9 +85,11 @@ static void check_proxies(void)
     wire_stop(&wire);
 
     static const char *const BAD[] = { "10.0.0.0/33" };
-    const struct weft_http_options bad = { .handler = &peer_handler, .proxies = BAD,
-                                           .proxy_count = 1, .address = "127.0.0.1:0" };
-    ok(!weft_http_server_new(&bad) && errno == EINVAL && strstr(weft_error()->message, "10.0.0.0/33"),
+    const struct weft_http_options bad = {
+        .handler = &peer_handler, .proxies = BAD, .proxy_count = 1, .address = "127.0.0.1:0"
+    };
+    ok(!weft_http_server_new(&bad) && errno == EINVAL &&
+           strstr(weft_error()->message, "10.0.0.0/33"),
        "a list that makes no sense is refused");
 }
 
@@ -102,8 +107,7 @@ static void check_forwarded(void)
         { "X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1 http 192.0.2.1" },
         { "X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.1.1.1\r\n",
           "192.0.2.1 http 6.6.6.6, 192.0.2.1, 10.1.1.1" },
-        { "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n",
-          "192.0.2.1 http 6.6.6.6" },
+        { "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1 http 6.6.6.6" },
         { "X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: https\r\n",
           "[2001:db8::1] https 2001:db8::1" },
         { "X-Forwarded-For: 192.0.2.1:77\r\n", "192.0.2.1:77 http 192.0.2.1:77" },
@@ -111,8 +115,7 @@ static void check_forwarded(void)
           "10.1.1.1 http 192.0.2.1, nonsense, 10.1.1.1" },
         { "X-Forwarded-Proto: http, https\r\nX-Forwarded-For: 192.0.2.1\r\n",
           "192.0.2.1 https 192.0.2.1" },
-        { "Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n",
-          "192.0.2.1 http 192.0.2.1" },
+        { "Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1 http 192.0.2.1" },
     };
     for (size_t i = 0; i < sizeof(ALL) / sizeof(*ALL); i++) {
         is_str(wire_body(ask(&wire, "GET", "/", "%s", ALL[i].fields)), ALL[i].expected,
@@ -126,8 +129,8 @@ static void check_forwarded(void)
     is_str(wire_body(ask(&wire, "GET", "/", "%s",
                          "Forwarded: for=6.6.6.6, for=\"[2001:db8::2]:5\";proto=https\r\n")),
            "[2001:db8::2]:5 https -", "Forwarded is read");
-    ok(strncmp(wire_body(ask(&wire, "GET", "/", "%s", "Forwarded: for=_hidden\r\n")), "127.0.0.1:",
-               10) == 0,
+    ok(strncmp(wire_body(ask(&wire, "GET", "/", "%s", "Forwarded: for=_hidden\r\n")),
+               "127.0.0.1:", 10) == 0,
        "a name that hides somebody is nobody");
     chain_stop(&wire, chain);
 
@@ -135,8 +138,8 @@ static void check_forwarded(void)
     options.proxy_count = 1;
     chain = weft_http_forwarded_new(&options, &peer_handler);
     chain_start(&wire, chain);
-    const char *body = wire_body(ask(&wire, "GET", "/", "%s",
-                                     "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"));
+    const char *body = wire_body(
+        ask(&wire, "GET", "/", "%s", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"));
     ok(strncmp(body, "127.0.0.1:", 10) == 0 && strstr(body, " http -"),
        "what others say of themselves does not reach a handler: %.60s", body);
     chain_stop(&wire, chain);
@@ -146,7 +149,8 @@ static void check_per_address(void)
 {
     struct wire wire;
     static const char *const HERE[] = { "127.0.0.1" };
-    wire_start(&wire, (struct weft_http_options){ .handler = &peer_handler, .proxies = HERE,
+    wire_start(&wire, (struct weft_http_options){ .handler = &peer_handler,
+                                                  .proxies = HERE,
                                                   .proxy_count = 1,
                                                   .max_connections_per_address = 2 });
 #define FROM(address) "PROXY TCP4 " address " 10.0.0.1 5555 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -21,10 +21,11 @@ static void check_rate(void)
        "rate: the third is told when to come back");
     chain_stop(&wire, chain);
 
-    const struct weft_http_rate_limit_options by_key = {
-        .requests = 1, .period = 3600 * WEFT_SECOND, .burst = 2, .key = key_of,
-        .context = (void *)(uintptr_t)"x-key"
-    };
+    const struct weft_http_rate_limit_options by_key = { .requests = 1,
+                                                         .period = 3600 * WEFT_SECOND,
+                                                         .burst = 2,
+                                                         .key = key_of,
+                                                         .context = (void *)(uintptr_t) "x-key" };
     chain = weft_http_rate_limit_new(&by_key, app_make());
     chain_start(&wire, chain);
     int got[7];
@@ -45,10 +46,12 @@ static void check_rate(void)
 static void check_rate_table(void)
 {
     struct wire wire;
-    const struct weft_http_rate_limit_options options = {
-        .requests = 1, .period = 3600 * WEFT_SECOND, .burst = 3, .keys = 4, .key = key_of,
-        .context = (void *)(uintptr_t)"x-key"
-    };
+    const struct weft_http_rate_limit_options options = { .requests = 1,
+                                                          .period = 3600 * WEFT_SECOND,
+                                                          .burst = 3,
+                                                          .keys = 4,
+                                                          .key = key_of,
+                                                          .context = (void *)(uintptr_t) "x-key" };
     struct weft_http_handler *chain = weft_http_rate_limit_new(&options, app_make());
     chain_start(&wire, chain);
     for (int i = 0; i < 3; i++) {
@@ -94,8 +97,7 @@ static void check_concurrency(void)
 static void check_timeout(void)
 {
     struct wire wire;
-    struct weft_http_handler *chain =
-        weft_http_timeout_new(100 * WEFT_MILLISECOND, app_make());
+    struct weft_http_handler *chain = weft_http_timeout_new(100 * WEFT_MILLISECOND, app_make());
     chain_start(&wire, chain);
     is_int(wire_status(ask(&wire, "GET", "/wait?ms=60000", "%s", "")), 503,
            "a handler that takes too long gives 503");

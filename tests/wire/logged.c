@@ -39,8 +39,8 @@ static void check_forms(void)
             weft_http_access_log_new(&options, weft_http_request_id_new(true, app_make()));
         struct wire wire;
         chain_start(&wire, chain);
-        ask(&wire, "GET", "/?name=x", "Referer: r\r\nUser-Agent: a \"\\\xc3\t\r\nX-Request-Id: i1\r\n%s",
-            "");
+        ask(&wire, "GET", "/?name=x",
+            "Referer: r\r\nUser-Agent: a \"\\\xc3\t\r\nX-Request-Id: i1\r\n%s", "");
         const char *line = last_line();
         ok(json ? strstr(line, "\"peer\":\"127.0.0.1:") && strstr(line, "\"status\":200") &&
                       strstr(line, "\"bytes\":10,") && strstr(line, "\"id\":\"i1\"") &&

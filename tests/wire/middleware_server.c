@@ -69,9 +69,9 @@ static int prose(struct weft_http_handler *handler, struct weft_http_request *re
 }
 
 static struct weft_http_route routes[] = {
-    { "GET", "/", { .call = app_hello } },       { "GET", "/prose", { .call = prose } },
-    { "GET", "/count", { .call = app_count } },  { "GET", "/events", { .call = app_events } },
-    { "POST", "/upload", { .call = upload } },   { "GET", "/who", { .call = who } },
+    { "GET", "/", { .call = app_hello } },        { "GET", "/prose", { .call = prose } },
+    { "GET", "/count", { .call = app_count } },   { "GET", "/events", { .call = app_events } },
+    { "POST", "/upload", { .call = upload } },    { "GET", "/who", { .call = who } },
     { "GET", "/metrics", { .call = app_hello } },
 };
 

@@ -26,7 +26,7 @@ struct weft_http_cookie {
     enum weft_http_same_site same_site; /**< default WEFT_HTTP_SAME_SITE_LAX */
     bool secure;                        /**< over https only */
     bool script;                        /**< scripts may read it (no HttpOnly) */
-    bool partitioned;                   /**< apart for each site it is embedded in; needs `secure` */
+    bool partitioned; /**< apart for each site it is embedded in; needs `secure` */
 };
 
 /** Most bytes of a cookie's name and value together: browsers ignore longer ones. */

@@ -62,12 +62,12 @@ struct weft_http_options {
     size_t max_connections_per_address; /**< at once, of IPv6 of a network of 64 bits; one more gets
                                              503, or is closed before a TLS handshake. Default: no
                                              limit */
-    size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
-    size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
-    size_t max_field;       /**< bytes of one header field, else 431. Default 8,192 */
-    size_t max_head;        /**< bytes of a whole head, else 431. Default 32,768 */
-    size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
-    size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
+    size_t max_connections;             /**< at once; one more gets 503. Default 10,000 */
+    size_t max_target; /**< bytes of method, target and version, else 414. Default 8,192 */
+    size_t max_field;  /**< bytes of one header field, else 431. Default 8,192 */
+    size_t max_head;   /**< bytes of a whole head, else 431. Default 32,768 */
+    size_t max_fields; /**< header fields, else 431. Default 100, at most 256 */
+    size_t max_body;   /**< bytes of a request's body, else 413. Default 1,048,576 */
 
     int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408; also for a TLS
                                 handshake. Default 10 s */

@@ -96,10 +96,10 @@ static const struct {
     const char *text;
     const char *plain; /* NULL: malformed */
 } encoded[] = {
-    { "", "" },          { "YQ==", "a" },  { "YWI=", "ab" },  { "YWJj", "abc" },
-    { "YTpi", "a:b" },   { "YR==", NULL }, { "YWJ=", NULL },  { "YQ", NULL },
-    { "YQ=", NULL },     { "Y===", NULL }, { "====", NULL },  { "YQ==YQ==", NULL },
-    { "Y Q=", NULL },    { "YQ-_", NULL }, { "YWJjZA==", "abcd" },
+    { "", "" },        { "YQ==", "a" },  { "YWI=", "ab" },       { "YWJj", "abc" },
+    { "YTpi", "a:b" }, { "YR==", NULL }, { "YWJ=", NULL },       { "YQ", NULL },
+    { "YQ=", NULL },   { "Y===", NULL }, { "====", NULL },       { "YQ==YQ==", NULL },
+    { "Y Q=", NULL },  { "YQ-_", NULL }, { "YWJjZA==", "abcd" },
 };
 
 static void check_base64(void)
@@ -134,8 +134,7 @@ static void check_forwarded(void)
 {
     for (size_t i = 0; i < sizeof(elements) / sizeof(*elements); i++) {
         struct weft__slice value;
-        bool found =
-            weft__forwarded_find(weft__slice_string(elements[i].element), "for", &value);
+        bool found = weft__forwarded_find(weft__slice_string(elements[i].element), "for", &value);
         ok(elements[i].value ? found && weft__slice_is(value, elements[i].value) : !found,
            "Forwarded: '%s'", elements[i].element);
     }

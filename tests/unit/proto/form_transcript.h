@@ -33,9 +33,8 @@ static void note_event(struct weft__buffer *out, const struct weft__multipart_ev
 }
 
 /* The first piece has `first` bytes, all others `rest` (0: one piece). To be freed. */
-__attribute__((unused)) static char *multipart_transcript(struct weft__slice bytes,
-                                                          const char *boundary, size_t first,
-                                                          size_t rest)
+__attribute__((unused)) static char *
+multipart_transcript(struct weft__slice bytes, const char *boundary, size_t first, size_t rest)
 {
     struct weft__multipart parser;
     struct weft__multipart_event event;

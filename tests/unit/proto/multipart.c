@@ -9,8 +9,7 @@ static const struct {
     const char *expected;
 } samples[] = {
     { "a field", WEFT__SLICE(FIELD("\"a\"") "x\r\n--b--\r\n"), "[a|(none)|(none)=x]end" },
-    { "two fields",
-      WEFT__SLICE(FIELD("\"a\"") "x\r\n" FIELD("\"b\"") "y\r\n--b--"),
+    { "two fields", WEFT__SLICE(FIELD("\"a\"") "x\r\n" FIELD("\"b\"") "y\r\n--b--"),
       "[a|(none)|(none)=x][b|(none)|(none)=y]end" },
     { "a file",
       WEFT__SLICE(FIELD("\"a\"; filename=\"f.txt\"\r\nContent-Type: text/plain") "x\r\n--b--"),
@@ -18,24 +17,25 @@ static const struct {
     { "an empty field", WEFT__SLICE(FIELD("a") "\r\n--b--"), "[a|(none)|(none)]end" },
     { "an empty field without a line end of its own", WEFT__SLICE(FIELD("a") "--b--"),
       "[a|(none)|(none)]end" },
-    { "an empty file name", WEFT__SLICE(FIELD("a; filename=\"\"") "\r\n--b--"),
-      "[a||(none)]end" },
+    { "an empty file name", WEFT__SLICE(FIELD("a; filename=\"\"") "\r\n--b--"), "[a||(none)]end" },
     { "a preamble and an epilogue",
       WEFT__SLICE("hello\r\n--c\r\n" FIELD("a") "x\r\n--b--\r\nbye\r\n--b\r\n"),
       "[a|(none)|(none)=x]end" },
     { "no part at all", WEFT__SLICE("--b--\r\n"), "end" },
-    { "content like a delimiter",
-      WEFT__SLICE(FIELD("a") "--x\r\n--\r\n-\r\r\n--a\r\n--b--"),
+    { "content like a delimiter", WEFT__SLICE(FIELD("a") "--x\r\n--\r\n-\r\r\n--a\r\n--b--"),
       "[a|(none)|(none)=--x\r\n--\r\n-\r\r\n--a]end" },
     { "content that begins with a line end", WEFT__SLICE(FIELD("a") "\r\nx\r\n--b--"),
       "[a|(none)|(none)=\r\nx]end" },
-    { "blanks behind a delimiter", WEFT__SLICE("--b \t\r\n" "Content-Disposition: form-data; name=a\r\n\r\nx\r\n--b--"),
+    { "blanks behind a delimiter",
+      WEFT__SLICE("--b \t\r\n"
+                  "Content-Disposition: form-data; name=a\r\n\r\nx\r\n--b--"),
       "[a|(none)|(none)=x]end" },
     { "a quote in a name", WEFT__SLICE(FIELD("\"a\\\"b\\c\"") "x\r\n--b--"),
       "[a\"b\\c|(none)|(none)=x]end" },
     { "a semicolon in a name", WEFT__SLICE(FIELD("\"a; filename=x\"") "x\r\n--b--"),
       "[a; filename=x|(none)|(none)=x]end" },
-    { "fields without case", WEFT__SLICE("--b\r\ncontent-DISPOSITION: FORM-data; NAME=a\r\n\r\nx\r\n--b--"),
+    { "fields without case",
+      WEFT__SLICE("--b\r\ncontent-DISPOSITION: FORM-data; NAME=a\r\n\r\nx\r\n--b--"),
       "[a|(none)|(none)=x]end" },
     { "other fields and an encoding that changes nothing",
       WEFT__SLICE(FIELD("a\r\nX-Y: z\r\nContent-Transfer-Encoding: binary") "x\r\n--b--"),
@@ -49,16 +49,16 @@ static const struct {
     { "one dash", WEFT__SLICE("--b-\r\n"), "!" },
     { "bare LF behind a delimiter", WEFT__SLICE("--b\nContent-Disposition: form-data; name=a\n\nx"),
       "!" },
-    { "bare LF behind a field", WEFT__SLICE("--b\r\nContent-Disposition: form-data; name=a\n\r\n\r\nx"),
-      "!" },
+    { "bare LF behind a field",
+      WEFT__SLICE("--b\r\nContent-Disposition: form-data; name=a\n\r\n\r\nx"), "!" },
     { "no disposition", WEFT__SLICE("--b\r\n\r\nx\r\n--b--"), "!" },
     { "another disposition", WEFT__SLICE("--b\r\nContent-Disposition: attachment; name=a\r\n\r\n"),
       "!" },
     { "no name", WEFT__SLICE("--b\r\nContent-Disposition: form-data; filename=a\r\n\r\n"), "!" },
     { "two names", WEFT__SLICE(FIELD("a; name=b") "x"), "!" },
     { "two file names", WEFT__SLICE(FIELD("a; filename=b; filename=c") "x"), "!" },
-    { "two dispositions",
-      WEFT__SLICE(FIELD("a\r\nContent-Disposition: form-data; name=b") "x"), "!" },
+    { "two dispositions", WEFT__SLICE(FIELD("a\r\nContent-Disposition: form-data; name=b") "x"),
+      "!" },
     { "an open quote", WEFT__SLICE(FIELD("\"a") "x"), "!" },
     { "a folded field", WEFT__SLICE(FIELD("a;\r\n filename=b") "x"), "!" },
     { "base64", WEFT__SLICE(FIELD("a\r\nContent-Transfer-Encoding: base64") "x"), "!" },
@@ -76,11 +76,12 @@ static void check_boundaries(void)
     is_int(weft__multipart_init(&parser, weft__slice("", 0)), -1, "none");
     is_int(weft__multipart_init(&parser, weft__slice("a ", 2)), -1, "a blank at the end");
     is_int(weft__multipart_init(&parser, weft__slice("a\r\n", 3)), -1, "a line end");
-    ok(weft__multipart_boundary(WEFT__SLICE("Multipart/Form-Data; x=y; boundary=\"a b\""), &found) ==
-               0 &&
+    ok(weft__multipart_boundary(WEFT__SLICE("Multipart/Form-Data; x=y; boundary=\"a b\""),
+                                &found) == 0 &&
            weft__slice_is(found, "a b"),
        "a quoted boundary is found");
-    is_int(weft__multipart_boundary(WEFT__SLICE("multipart/form-data"), &found), -1, "it is missing");
+    is_int(weft__multipart_boundary(WEFT__SLICE("multipart/form-data"), &found), -1,
+           "it is missing");
     is_int(weft__multipart_boundary(WEFT__SLICE("multipart/mixed; boundary=a"), &found), -1,
            "another type");
     is_int(weft__multipart_boundary(WEFT__SLICE("multipart/form-data; boundary=a; boundary=b"),

@@ -68,8 +68,8 @@ static void check_cuts(const struct sample *sample)
     size_t wrong = 0;
     for (size_t cut = 0; cut < sample->length; cut++) {
         struct weft__proxy proxy;
-        wrong += weft__proxy_parse(&proxy, weft__slice(sample->bytes.data, cut)) !=
-                 WEFT__PROXY_MORE;
+        wrong +=
+            weft__proxy_parse(&proxy, weft__slice(sample->bytes.data, cut)) != WEFT__PROXY_MORE;
     }
     is_int(wrong, 0, "asks for more at each cut: %s", sample->what);
 }
@@ -80,8 +80,8 @@ static void check_line_length(void)
     struct weft__proxy proxy;
     memset(line, 'x', sizeof(line));
     memcpy(line, "PROXY UNKNOWN ", 14);
-    is_int(weft__proxy_parse(&proxy, weft__slice(line, WEFT__PROXY_LINE_MAX - 1)),
-           WEFT__PROXY_MORE, "106 bytes may go on");
+    is_int(weft__proxy_parse(&proxy, weft__slice(line, WEFT__PROXY_LINE_MAX - 1)), WEFT__PROXY_MORE,
+           "106 bytes may go on");
     is_int(weft__proxy_parse(&proxy, weft__slice(line, WEFT__PROXY_LINE_MAX)), WEFT__PROXY_INVALID,
            "107 bytes without an end may not");
     memcpy(line + WEFT__PROXY_LINE_MAX - 2, "\r\n", 2);
