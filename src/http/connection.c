@@ -10,6 +10,7 @@
 #include <weft/time.h>
 
 #include "http/exchange.h"
+#include "http/first.h"
 
 #define LINGER_TIME (2 * WEFT_SECOND)
 
@@ -17,6 +18,7 @@ static void close_connection(struct weft__connection *connection)
 {
     struct weft_http_server *server = connection->server;
     weft__list_remove(&connection->node);
+    weft__connection_forget(connection);
     weft__stream_close(&connection->stream);
     server->stats.connections--;
     free(connection);
@@ -123,8 +125,9 @@ void weft__connection_open(struct weft_http_server *server, int fd)
         return;
     }
     connection->server = server;
-    connection->begun = !server->tls;
+    connection->begun = !weft__server_looks_first(server);
     connection->known = server->options.http1_only;
+    weft__list_init(&connection->kin);
     connection->idle_since = weft_now();
     weft__stream_init(&connection->stream, fd, &server->pool,
                       server->limits.head + WEFT__HTTP1_ROOM, server->options.write_timeout);

@@ -20,6 +20,8 @@ enum {
     WEFT__DISCARD_MAX = 65536,
     /* The head and what is sent along with it, or small chunks. */
     WEFT__OUT_INLINE = 1024,
+    /* Most bytes of weft__output_offer(). */
+    WEFT__OFFER_MAX = 256,
 };
 
 struct weft__exchange;
@@ -90,9 +92,11 @@ struct weft__sink {
     /** Send a few bytes that stay where they are, if that can be done without waiting. */
     void (*beat)(struct weft_http_stream *stream, const char *text, size_t length);
 };
+struct weft__filter;
 
 /* The sending side of an exchange. */
 struct weft_http_stream {
+    struct weft__filter *filter; /* NULL: the bytes go out as they are */
     struct weft__connection *connection;
     const struct weft__sink *sink; /* NULL: an HTTP/1 connection */
     struct weft__h2_stream *h2;    /* the sink's */
@@ -138,6 +142,12 @@ int weft__request_body_fail(struct weft__request_body *body, int error, unsigned
 
 /** How long the client may take for the next bytes of a body, from now. */
 int64_t weft__request_body_patience(struct weft__request_body *body);
+/**
+ * Note why the body of a request can't be used: -1 with this errno from the handler gives this
+ * answer. For those who decode what is in a body.
+ */
+void weft__request_body_blame(struct weft_http_request *request, int error, unsigned status,
+                              const char *reason);
 
 /** The operations of a request's body. */
 extern const struct weft_http_body_operations weft__request_body_operations;
@@ -209,6 +219,16 @@ void weft__output_fini(struct weft_http_stream *stream);
 
 /** Send a comment if the stream has been quiet. From another fiber than the one that writes. */
 void weft__output_beat(struct weft_http_stream *stream, int64_t now);
+
+/** True if nothing waits to be sent and nobody is sending. */
+bool weft__output_idle(const struct weft_http_stream *stream);
+
+/**
+ * Begin to send a few bytes without waiting, on a stream that is idle and has no length; what does
+ * not fit goes first with the next write.
+ */
+void weft__output_offer(struct weft_http_stream *stream, const char *data, size_t length,
+                        int64_t now);
 
 /* The client that goes: gone.c */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <weft/error.h>
@@ -13,7 +14,7 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
-#include "proto/date.h"
+#include "proto/http_date.h"
 #include "proto/range.h"
 
 enum {
@@ -98,7 +99,7 @@ static const struct weft_http_body_operations file_operations = {
 /* What tells one version of a file from the next. */
 struct version {
     char etag[64];
-    char modified[WEFT__DATE_LENGTH + 1];
+    char modified[WEFT__HTTP_DATE];
     int64_t seconds;
     uint64_t size;
 };
@@ -110,7 +111,7 @@ static void describe(const struct stat *status, struct version *version)
     snprintf(version->etag, sizeof(version->etag), "\"%" PRIx64 ".%lx-%" PRIx64 "-%" PRIx64 "\"",
              (uint64_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec, (uint64_t)status->st_ino,
              version->size);
-    weft__date_write(version->seconds, version->modified);
+    weft__http_date_format(version->seconds, version->modified);
 }
 
 /* Does a list of entity tags name the version? A weak one only where that is enough. */
@@ -136,7 +137,8 @@ static bool names(const char *list, const struct version *version, bool weak)
 static bool is_later(const struct version *version, const char *date, bool otherwise)
 {
     int64_t seconds;
-    if (weft__date_read(weft__slice_trim(weft__slice_string(date)), &seconds) < 0) {
+    if (weft__http_date_parse(weft__slice_trim(weft__slice_string(date)), time(NULL), &seconds) <
+        0) {
         return otherwise;
     }
     return version->seconds > seconds;

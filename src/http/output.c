@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
+#include "http/filter.h"
 
 enum {
     CHUNK_END = 2, /* the CR LF behind a chunk */
@@ -97,6 +98,9 @@ int weft_http_stream_write(struct weft_http_stream *stream, const void *data, si
     if (length == 0 && !stream->broken) {
         return 0;
     }
+    if (stream->filter) {
+        return weft__filter_write(stream->filter, data, length);
+    }
     if (admit(stream, length) < 0) {
         return -1;
     }
@@ -162,6 +166,9 @@ int weft_http_stream_uncork(struct weft_http_stream *stream)
 
 int weft_http_stream_flush(struct weft_http_stream *stream)
 {
+    if (stream->filter) {
+        return weft__filter_flush(stream->filter);
+    }
     if (admit(stream, 0) < 0) {
         return -1;
     }
@@ -201,26 +208,47 @@ void weft__output_fini(struct weft_http_stream *stream)
     stream->heap = NULL;
 }
 
-void weft__output_beat(struct weft_http_stream *stream, int64_t now)
+bool weft__output_idle(const struct weft_http_stream *stream)
 {
-    static const char COMMENT[] = "3\r\n:\n\n\r\n";
-    if (stream->broken || stream->sending || stream->used ||
-        now - stream->last < stream->interval) {
+    return !stream->broken && !stream->sending && !stream->used &&
+           (!stream->filter || weft__filter_idle(stream->filter));
+}
+
+void weft__output_offer(struct weft_http_stream *stream, const char *data, size_t length,
+                        int64_t now)
+{
+    char framed[WEFT__HTTP1_CHUNK_HEAD + WEFT__OFFER_MAX + CHUNK_END];
+    size_t size = 0;
+    stream->last = now;
+    if (stream->filter) {
+        weft__filter_offer(stream->filter, data, length, now);
         return;
     }
     if (stream->sink) {
-        stream->last = now;
-        stream->sink->beat(stream, ":\n\n", 3);
+        stream->sink->beat(stream, data, length);
         return;
     }
-    size_t skip = stream->framing == WEFT__FRAMING_CHUNKED ? 0 : 3;
-    const char *text = COMMENT + skip;
-    size_t length = skip ? 3 : sizeof(COMMENT) - 1;
-    ssize_t sent = weft__stream_try_send(&stream->connection->stream, text, length);
-    stream->last = now;
+    bool chunked = stream->framing == WEFT__FRAMING_CHUNKED;
+    if (chunked) {
+        size = weft__http1_chunk_head(framed, length);
+    }
+    memcpy(framed + size, data, length);
+    size += length;
+    if (chunked) {
+        memcpy(framed + size, "\r\n", CHUNK_END);
+        size += CHUNK_END;
+    }
+    ssize_t sent = weft__stream_try_send(&stream->connection->stream, framed, size);
     if (sent < 0) {
         stream->broken = errno;
     } else if (sent > 0 || stream->connection->stream.tls) {
-        append(stream, text + sent, length - (size_t)sent); /* goes first with the next write */
+        append(stream, framed + sent, size - (size_t)sent);
+    }
+}
+
+void weft__output_beat(struct weft_http_stream *stream, int64_t now)
+{
+    if (now - stream->last >= stream->interval && weft__output_idle(stream)) {
+        weft__output_offer(stream, ":\n\n", 3, now);
     }
 }

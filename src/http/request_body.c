@@ -206,6 +206,30 @@ int weft__request_body_finish(struct weft__exchange *exchange)
     return 0;
 }
 
+/* What stands for the body of a request that has none. */
+static struct weft__request_body *empty_body(struct weft__exchange *exchange)
+{
+    struct weft__request_body *body = weft_http_allocate(&exchange->memory, sizeof(*body));
+    if (body) {
+        *body = (struct weft__request_body){ .exchange = exchange, .begun = true, .done = true };
+        exchange->body = body;
+    }
+    return body;
+}
+
+void weft__request_body_blame(struct weft_http_request *request, int error, unsigned status,
+                              const char *reason)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (!exchange) {
+        return;
+    }
+    struct weft__request_body *body = exchange->body ? exchange->body : empty_body(exchange);
+    if (body && !body->failure) {
+        weft__request_body_fail(body, error, status, reason);
+    }
+}
+
 int weft_http_request_limit_body(struct weft_http_request *request, size_t limit)
 {
     struct weft__exchange *exchange = request->connection_;

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
+#include "http/first.h"
 
 enum {
     HANDSHAKE = 0x16 /* the first byte of a TLS connection: RFC 8446, 5.1 */
@@ -91,6 +92,10 @@ static int shake_hands(struct weft__connection *connection)
 int weft__connection_begin(struct weft__connection *connection)
 {
     unsigned char first;
+    int known = weft__connection_identify(connection);
+    if (known <= 0 || !connection->server->tls) {
+        return known;
+    }
     ssize_t got = recv(connection->stream.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got <= 0) {
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;

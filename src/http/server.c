@@ -8,6 +8,7 @@
 #include <weft/time.h>
 
 #include "base/fail.h"
+#include "http/first.h"
 #include "http/server.h"
 
 enum {
@@ -112,11 +113,12 @@ struct weft_http_server *weft_http_server_new(const struct weft_http_options *op
     }
     server->options = filled;
     server->options.tls = NULL; /* borrowed for this call only */
+    server->options.proxies = NULL;
     server->listener.fd = -1;
     prepare(server);
     server->fields = calloc(filled.max_fields, sizeof(*server->fields));
     if (!server->fields || (filled.tls && weft__server_secure(server, filled.tls) < 0) ||
-        open_listener(server) < 0) {
+        weft__server_peers(server, &filled) < 0 || open_listener(server) < 0) {
         int error = errno;
         weft_http_server_free(server);
         errno = error;
@@ -139,6 +141,7 @@ void weft_http_server_free(struct weft_http_server *server)
     }
     weft__stream_pool_fini(&server->pool);
     weft__tls_server_free(server->tls);
+    weft__server_peers_free(server);
     free(server->fields);
     free(server);
 }

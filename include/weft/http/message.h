@@ -23,6 +23,9 @@ struct weft_http_request {
     struct weft_http_headers headers; /**< its fields */
     struct weft_http_body *body;      /**< NULL: it has none */
     struct weft_http_memory *memory;  /**< for what should live as long as the exchange */
+    const char *route;                /**< the path in the router's table that fits, such as
+                                           "/chats/:id"; NULL: none */
+    const char *peer_;                /**< see weft_http_request_peer() */
     void *connection_;                /**< the server's */
     void *parameters_;                /**< the router's; see weft_http_request_parameter() */
 };
@@ -118,9 +121,10 @@ WEFT_API int weft_http_request_limit_body(struct weft_http_request *request, siz
 WEFT_API char *weft_http_request_text(struct weft_http_request *request, size_t *length);
 
 /**
- * The other side's address: "127.0.0.1:40000", "[::1]:40000", or "unix".
+ * The other side's address: "127.0.0.1:40000", "[::1]:40000", or "unix"; of a client behind a proxy
+ * that is trusted, the client's, without a port if that is not known ("127.0.0.1", "[::1]").
  *
- * @param request   Received by a server.
+ * @param request   Received by a server; see weft_http_forwarded_new() and the server's `proxies`.
  * @return          The text; NULL and errno otherwise.
  * Errors           ENOTCONN it has gone; ENOMEM.
  * Blocks           never

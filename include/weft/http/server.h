@@ -56,12 +56,21 @@ struct weft_http_options {
     int backlog;                       /**< of listen(2); default 4096 */
     const struct weft_http_tls *tls;   /**< NULL: plain HTTP. Copied */
 
-    size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
-    size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
-    size_t max_field;       /**< bytes of one header field, else 431. Default 8,192 */
-    size_t max_head;        /**< bytes of a whole head, else 431. Default 32,768 */
-    size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
-    size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
+    const char *const *proxies; /**< `proxy_count` addresses or networks ("10.0.0.0/8", "::1",
+                                     "unix") whose connections begin with a PROXY header, version 1
+                                     or 2, that says who the client is: without one they are
+                                     closed. All others may not send it. Copied */
+    size_t proxy_count;         /**< at most 256; 0: nobody sends such a header */
+
+    size_t max_connections_per_address; /**< at once, of IPv6 of a network of 64 bits; one more gets
+                                             503, or is closed before a TLS handshake. Default: no
+                                             limit */
+    size_t max_connections;             /**< at once; one more gets 503. Default 10,000 */
+    size_t max_target; /**< bytes of method, target and version, else 414. Default 8,192 */
+    size_t max_field;  /**< bytes of one header field, else 431. Default 8,192 */
+    size_t max_head;   /**< bytes of a whole head, else 431. Default 32,768 */
+    size_t max_fields; /**< header fields, else 431. Default 100, at most 256 */
+    size_t max_body;   /**< bytes of a request's body, else 413. Default 1,048,576 */
 
     bool http1_only;     /**< no HTTP/2 */
     size_t max_streams;  /**< requests at once on an HTTP/2 connection. Default 100 */
