@@ -35,7 +35,7 @@ struct record {
  */
 static void put_text(struct weft__buffer *line, const char *text, const char *escape)
 {
-    for (size_t i = 0; text[i] && i < WEFT_HTTP_LOG_TEXT_MAX; i++) {
+    for (size_t i = 0; i < WEFT_HTTP_LOG_TEXT_MAX && text[i]; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte < 0x20 || byte >= 0x7f || byte == '"' || byte == '\\') {
             static const char HEX[] = "0123456789abcdef";

@@ -100,8 +100,8 @@ static int resolve(const struct date *date, int64_t *seconds)
     static const int LENGTHS[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     bool leap = date->year % 4 == 0 && (date->year % 100 != 0 || date->year % 400 == 0);
     int length = LENGTHS[date->month] - (date->month == 1 && !leap);
-    if (date->day < 1 || date->day > length || date->hour > 23 || date->minute > 59 ||
-        date->second > 60) {
+    if (date->year < 1 || date->day < 1 || date->day > length || date->hour > 23 ||
+        date->minute > 59 || date->second > 60) {
         return weft__fail(EINVAL);
     }
     *seconds = days_of(date->year, date->month, date->day) * 86400 + date->hour * 3600 +
@@ -138,8 +138,9 @@ int weft__http_date_parse(struct weft__slice text, int64_t now, int64_t *seconds
 
 void weft__http_date_format(int64_t seconds, char text[WEFT__HTTP_DATE])
 {
-    static const int64_t LAST = INT64_C(253402300799); /* of the year 9999 */
-    time_t time = (time_t)(seconds < 0 ? 0 : seconds > LAST ? LAST : seconds);
+    static const int64_t FIRST = INT64_C(-62135596800); /* of the year 1 */
+    static const int64_t LAST = INT64_C(253402300799);  /* of the year 9999 */
+    time_t time = (time_t)(seconds < FIRST ? FIRST : seconds > LAST ? LAST : seconds);
     struct tm tm;
     gmtime_r(&time, &tm);
     snprintf(text, WEFT__HTTP_DATE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",

@@ -20,7 +20,7 @@ enum {
  */
 int weft__http_date_parse(struct weft__slice text, int64_t now, int64_t *seconds);
 
-/** Write a date, such as "Sun, 06 Nov 1994 08:49:37 GMT". Years 0 to 9999; others are cut to it. */
+/** Write a date, such as "Sun, 06 Nov 1994 08:49:37 GMT". Years 1 to 9999; others are cut to it. */
 void weft__http_date_format(int64_t seconds, char text[WEFT__HTTP_DATE]);
 
 #endif

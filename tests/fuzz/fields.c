@@ -26,7 +26,9 @@ static void read_date(struct weft__slice text)
         return;
     }
     weft__http_date_format(seconds, again);
-    weft_assert(weft__http_date_parse(weft__slice_string(again), 0, &back) == 0 && back == seconds);
+    bool leaps_out = seconds > INT64_C(253402300799); /* the last second of the year 9999 and one */
+    weft_assert(weft__http_date_parse(weft__slice_string(again), 0, &back) == 0 &&
+                (back == seconds || leaps_out));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

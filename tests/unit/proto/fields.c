@@ -87,7 +87,9 @@ static void check_dates(void)
     }
     is_int(wrong, 0, "what is written is read as the same");
     weft__http_date_format(-1, text);
-    is_str(text, "Thu, 01 Jan 1970 00:00:00 GMT", "before the beginning");
+    is_str(text, "Wed, 31 Dec 1969 23:59:59 GMT", "before 1970");
+    weft__http_date_format(INT64_MIN, text);
+    is_str(text, "Mon, 01 Jan 0001 00:00:00 GMT", "before the beginning");
     weft__http_date_format(INT64_MAX, text);
     is_str(text, "Fri, 31 Dec 9999 23:59:59 GMT", "behind the end");
 }
