@@ -294,7 +294,7 @@ static int greet(struct weft__h2 *h2)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WEFT__H2_STREAM_WINDOW },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
           options->max_head < UINT32_MAX ? (uint32_t)options->max_head : UINT32_MAX },
-        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
+        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, weft__h2_sockets },
         { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
     };
     return nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings,

@@ -286,6 +286,11 @@ void weft__h2_respond(struct weft__h2_stream *stream);
 int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
                          const struct weft_http_headers *headers);
 
+/* h2_socket.c, h2_socketless.c */
+
+/** False in a library that was built without WebSockets. */
+extern const bool weft__h2_sockets;
+
 /* h2_output.c */
 
 extern const struct weft__sink weft__h2_sink;
