@@ -92,7 +92,7 @@ struct weft__h2_server {
     struct weft__server_part part;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
-    struct weft__list spare; /* records of streams */
+    struct weft__h2_stream *spare; /* records of streams, through next_spare */
     size_t spares;
     struct weft__h2_memory memory;
     char *blocks[WEFT__H2_BLOCKS]; /* to receive to, or to gather what is sent */
@@ -138,9 +138,10 @@ struct weft__h2_request_body {
 };
 
 struct weft__h2_stream {
-    struct weft__list node; /* in the connection's streams, or the server's spare ones */
+    struct weft__list node; /* in the connection's streams */
     struct weft__list turn; /* in the connection's ready ones */
     struct weft__h2 *h2;
+    struct weft__h2_stream *next_spare;
     int32_t id;
     struct weft_task *task; /* its fiber */
     struct weft__upgraded *upgraded;

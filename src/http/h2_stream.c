@@ -10,13 +10,13 @@
 struct weft__h2_stream *weft__h2_stream_new(struct weft__h2 *h2, int32_t id)
 {
     struct weft__h2_server *shared = h2->shared;
-    struct weft__list *node = weft__list_pop(&shared->spare);
-    struct weft__h2_stream *stream = node ? weft__container_of(node, struct weft__h2_stream, node)
-                                          : weft__malloc(sizeof(*stream));
-    if (!stream) {
+    struct weft__h2_stream *stream = shared->spare;
+    if (stream) {
+        shared->spare = stream->next_spare;
+        shared->spares--;
+    } else if (!(stream = weft__malloc(sizeof(*stream)))) {
         return NULL;
     }
-    shared->spares -= node != NULL;
     memset(stream, 0,
            offsetof(struct weft__h2_stream, exchange) + offsetof(struct weft__exchange, memory));
     weft__memory_init(&stream->exchange.memory);
@@ -47,7 +47,8 @@ static bool keep(struct weft__h2_server *shared, struct weft__h2_stream *stream)
         return false;
     }
     shared->spares++;
-    weft__list_prepend(&shared->spare, &stream->node);
+    stream->next_spare = shared->spare;
+    shared->spare = stream;
     return true;
 }
 
