@@ -263,7 +263,7 @@ struct weft__h2_stream *weft__h2_stream_new(struct weft__h2 *h2, int32_t id);
 /** Free the record if nobody needs it any more. */
 void weft__h2_stream_release(struct weft__h2_stream *stream);
 
-/** Have it looked at once nghttp2 has come back. */
+/** Have it looked at by the reader, once nghttp2 has come back. */
 void weft__h2_stream_turn(struct weft__h2_stream *stream);
 
 /** Start handlers, tell sockets, of all streams whose turn it is. */

@@ -169,6 +169,9 @@ void weft__h2_stream_turn(struct weft__h2_stream *stream)
         if (weft__list_empty(&stream->turn)) {
             weft__list_append(&stream->h2->ready, &stream->turn);
         }
+        if (!stream->h2->reading) {
+            weft_watch_wake(stream->h2->connection->watch);
+        }
     }
 }
 

@@ -420,8 +420,8 @@ class Ends(Case):
             self.assertEqual(client.get()[0], 200)
             client.ping()
         after = self.figures()
-        self.assertEqual(after['tasks'], before['tasks'])
-        self.assertEqual(after['watches'], before['watches'])
+        self.assertLess(after['tasks'], before['tasks'] + 5, 'but for those that ask')
+        self.assertGreaterEqual(after['watches'], count)
         if not self.server.sanitized():
             self.assertLess(self.server.memory() - memory, count * 32768)
 
