@@ -109,7 +109,7 @@ static void answer(struct weft__h2_stream *stream)
     weft__memory_leave(&exchange->memory); /* the texts are needed until the head is sent */
 }
 
-static int run(void *argument)
+static int handle_stream(void *argument)
 {
     struct weft__h2_stream *stream = *(struct weft__h2_stream **)argument;
     struct weft__h2 *h2 = stream->h2;
@@ -135,7 +135,7 @@ static int run(void *argument)
 static void start(struct weft__h2_stream *stream)
 {
     stream->started = true;
-    if (!weft_go(&stream->h2->connection->server->connections, run,
+    if (!weft_go(&stream->h2->connection->server->connections, handle_stream,
                  (struct weft__h2_stream *){ stream })) {
         weft__h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
     }
