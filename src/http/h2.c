@@ -147,6 +147,8 @@ static void end_streams(struct weft__h2 *h2)
         struct weft__h2_stream *stream = weft__container_of(node, struct weft__h2_stream, node);
         if (!stream->closed) {
             weft__h2_stream_closed(stream, ECONNRESET);
+        } else {
+            weft__h2_stream_turn(stream);
         }
     }
     for (;;) {
@@ -257,6 +259,15 @@ static int read_all(struct weft__h2 *h2)
     return result;
 }
 
+static void run_streams(struct weft__h2 *h2)
+{
+    h2->reading = true;
+    if (!h2->broken) {
+        weft__h2_streams_run(h2);
+    }
+    h2->reading = false;
+}
+
 static enum weft__next ready(struct weft__upgraded *upgraded)
 {
     struct weft__h2 *h2 = h2_of(upgraded);
@@ -264,14 +275,19 @@ static enum weft__next ready(struct weft__upgraded *upgraded)
         h2->broken = h2->broken ? h2->broken : ECANCELED;
         return finish(h2);
     }
+    run_streams(h2);
     h2->reading = true;
     int result = h2->broken ? -1 : read_all(h2);
     int error = errno;
     h2->reading = false;
-    if (result > 0) {
-        weft__h2_flush(h2, false);
-    } else if (!h2->broken) {
+    if (result <= 0 && !h2->broken) {
         h2->broken = result < 0 ? error : ECONNRESET;
+    }
+    weft__h2_flush(h2, false);
+    while (!h2->broken &&
+           !weft__list_empty(&h2->ready)) { /* a stream was closed by what was sent */
+        run_streams(h2);
+        weft__h2_flush(h2, false);
     }
     return is_over(h2) ? finish(h2) : WEFT__NEXT_WAIT;
 }
@@ -294,7 +310,7 @@ static int greet(struct weft__h2 *h2)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WEFT__H2_STREAM_WINDOW },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
           options->max_head < UINT32_MAX ? (uint32_t)options->max_head : UINT32_MAX },
-        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
+        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, weft__h2_sockets },
         { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
     };
     return nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings,

@@ -92,7 +92,7 @@ struct weft__h2_server {
     struct weft__server_part part;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *options;
-    struct weft__list spare; /* records of streams */
+    struct weft__h2_stream *spare; /* records of streams, through next_spare */
     size_t spares;
     struct weft__h2_memory memory;
     char *blocks[WEFT__H2_BLOCKS]; /* to receive to, or to gather what is sent */
@@ -138,9 +138,10 @@ struct weft__h2_request_body {
 };
 
 struct weft__h2_stream {
-    struct weft__list node; /* in the connection's streams, or the server's spare ones */
+    struct weft__list node; /* in the connection's streams */
     struct weft__list turn; /* in the connection's ready ones */
     struct weft__h2 *h2;
+    struct weft__h2_stream *next_spare;
     int32_t id;
     struct weft_task *task; /* its fiber */
     struct weft__upgraded *upgraded;
@@ -262,7 +263,7 @@ struct weft__h2_stream *weft__h2_stream_new(struct weft__h2 *h2, int32_t id);
 /** Free the record if nobody needs it any more. */
 void weft__h2_stream_release(struct weft__h2_stream *stream);
 
-/** Have it looked at once nghttp2 has come back. */
+/** Have it looked at by the reader, once nghttp2 has come back. */
 void weft__h2_stream_turn(struct weft__h2_stream *stream);
 
 /** Start handlers, tell sockets, of all streams whose turn it is. */
@@ -285,6 +286,11 @@ void weft__h2_respond(struct weft__h2_stream *stream);
 /** Submit a head without a body: 100, or the 200 of a WebSocket. 0; -1: ENOMEM. */
 int weft__h2_submit_head(struct weft__h2_stream *stream, unsigned status,
                          const struct weft_http_headers *headers);
+
+/* h2_socket.c, h2_socketless.c */
+
+/** False in a library that was built without WebSockets. */
+extern const bool weft__h2_sockets;
 
 /* h2_output.c */
 

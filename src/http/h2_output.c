@@ -186,7 +186,6 @@ static int wait_and_write(void *argument)
     h2->writing = false;
     h2->flushing = false;
     if (!h2->broken) {
-        weft__h2_streams_run(h2);
         weft__h2_settle(h2);
     }
     weft_condition_signal(&h2->done);
@@ -209,7 +208,6 @@ static void flush(struct weft__h2 *h2)
     if (result < 0) {
         weft__h2_drop(h2, errno);
     } else {
-        weft__h2_streams_run(h2); /* sockets whose streams were closed meanwhile */
         weft__h2_settle(h2);
     }
 }

@@ -52,9 +52,9 @@ static void pseudo_field(struct weft__h2_stream *stream, struct weft__slice name
             refuse(stream, 400, "the scheme is neither http nor https");
         }
     } else if (weft__slice_is(name, ":protocol")) {
-        stream->exchange.websocket = weft__slice_is_case(value, "websocket");
+        stream->exchange.websocket = weft__h2_sockets && weft__slice_is_case(value, "websocket");
         if (!stream->exchange.websocket) {
-            refuse(stream, 501, "CONNECT is supported for the protocol websocket only");
+            refuse(stream, 501, "this protocol is not supported by CONNECT");
         }
     }
 }

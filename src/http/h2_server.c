@@ -8,9 +8,10 @@
 static void server_free(struct weft__server_part *part)
 {
     struct weft__h2_server *shared = weft__container_of(part, struct weft__h2_server, part);
-    struct weft__list *node;
-    while ((node = weft__list_pop(&shared->spare))) {
-        weft__free(weft__container_of(node, struct weft__h2_stream, node));
+    struct weft__h2_stream *stream;
+    while ((stream = shared->spare)) {
+        shared->spare = stream->next_spare;
+        weft__free(stream);
     }
     nghttp2_session_callbacks_del(shared->callbacks);
     nghttp2_option_del(shared->options);
@@ -71,7 +72,6 @@ struct weft__h2_server *weft__h2_server(struct weft_http_server *server)
         return NULL;
     }
     shared->part.free = server_free;
-    weft__list_init(&shared->spare);
     if (fill(shared) < 0) {
         server_free(&shared->part);
         errno = ENOMEM;

@@ -11,6 +11,8 @@
 #include "http/h2.h"
 #include "http/websocket.h"
 
+const bool weft__h2_sockets = true;
+
 static struct weft__buffer *input(void *pointer)
 {
     struct weft__h2_stream *stream = pointer;

@@ -10,13 +10,13 @@
 struct weft__h2_stream *weft__h2_stream_new(struct weft__h2 *h2, int32_t id)
 {
     struct weft__h2_server *shared = h2->shared;
-    struct weft__list *node = weft__list_pop(&shared->spare);
-    struct weft__h2_stream *stream = node ? weft__container_of(node, struct weft__h2_stream, node)
-                                          : weft__malloc(sizeof(*stream));
-    if (!stream) {
+    struct weft__h2_stream *stream = shared->spare;
+    if (stream) {
+        shared->spare = stream->next_spare;
+        shared->spares--;
+    } else if (!(stream = weft__malloc(sizeof(*stream)))) {
         return NULL;
     }
-    shared->spares -= node != NULL;
     memset(stream, 0,
            offsetof(struct weft__h2_stream, exchange) + offsetof(struct weft__exchange, memory));
     weft__memory_init(&stream->exchange.memory);
@@ -47,7 +47,8 @@ static bool keep(struct weft__h2_server *shared, struct weft__h2_stream *stream)
         return false;
     }
     shared->spares++;
-    weft__list_prepend(&shared->spare, &stream->node);
+    stream->next_spare = shared->spare;
+    shared->spare = stream;
     return true;
 }
 
@@ -108,7 +109,7 @@ static void answer(struct weft__h2_stream *stream)
     weft__memory_leave(&exchange->memory); /* the texts are needed until the head is sent */
 }
 
-static int run(void *argument)
+static int handle_stream(void *argument)
 {
     struct weft__h2_stream *stream = *(struct weft__h2_stream **)argument;
     struct weft__h2 *h2 = stream->h2;
@@ -134,7 +135,7 @@ static int run(void *argument)
 static void start(struct weft__h2_stream *stream)
 {
     stream->started = true;
-    if (!weft_go(&stream->h2->connection->server->connections, run,
+    if (!weft_go(&stream->h2->connection->server->connections, handle_stream,
                  (struct weft__h2_stream *){ stream })) {
         weft__h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
     }
@@ -167,6 +168,9 @@ void weft__h2_stream_turn(struct weft__h2_stream *stream)
     } else if (stream->upgraded ? has_news(stream) : !stream->started && stream->head_done) {
         if (weft__list_empty(&stream->turn)) {
             weft__list_append(&stream->h2->ready, &stream->turn);
+        }
+        if (!stream->h2->reading) {
+            weft_watch_wake(stream->h2->connection->watch);
         }
     }
 }

@@ -43,6 +43,7 @@ static void fill_in(struct weft_http_options *options)
     options->max_body = size_or(options->max_body, (size_t)1 << 20);
     options->http1_only |= !weft__http2_built;
     options->max_streams = size_or(options->max_streams, 100);
+    options->max_streams = options->max_streams < INT32_MAX ? options->max_streams : INT32_MAX;
     options->max_resets = size_or(options->max_resets, 200);
     options->max_controls = size_or(options->max_controls, 1000);
     options->head_timeout = time_or(options->head_timeout, 10 * WEFT_SECOND);
@@ -61,8 +62,6 @@ static int check(const struct weft_http_options *options)
         wrong = "max_fields is above WEFT_HTTP_FIELDS_MAX";
     } else if (options->max_head > (size_t)1 << 24) {
         wrong = "max_head is above 16 MiB";
-    } else if (options->max_streams > INT32_MAX) {
-        wrong = "max_streams is above 2,147,483,647";
     } else if (options->head_timeout < 0 || options->idle_timeout < 0 ||
                options->body_timeout < 0 || options->write_timeout < 0 || options->grace < 0 ||
                options->stop_idle < 0) {

@@ -290,9 +290,13 @@ static int app_figures(struct weft_http_handler *handler, struct weft_http_reque
 {
     (void)handler;
     (void)request;
-    return weft_http_response_text(response, 200,
-                                   "cancelled=%d deferred=%d streams=%d running=%d\n",
-                                   app_cancelled, app_deferred, app_streams, app_running);
+    struct weft_stats stats;
+    if (weft_stats(&stats) < 0) {
+        return -1;
+    }
+    return weft_http_response_text(
+        response, 200, "cancelled=%d deferred=%d streams=%d running=%d tasks=%zu watches=%zu\n",
+        app_cancelled, app_deferred, app_streams, app_running, stats.tasks, stats.watches);
 }
 
 static struct weft_http_route app_routes[] = {

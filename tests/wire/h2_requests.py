@@ -411,6 +411,20 @@ class Ends(Case):
         self.assertEqual(client.goaway(), (busy, NO_ERROR))
         self.assertIsNone(client.until(lambda event: False))
 
+    def test_idle_connections_hold_no_fiber_and_little_memory(self):
+        count = 100
+        clients = [self.client() for _ in range(count)]
+        clients[0].get()
+        before, memory = self.figures(), self.server.memory()
+        for client in clients:
+            self.assertEqual(client.get()[0], 200)
+            client.ping()
+        after = self.figures()
+        self.assertLess(after['tasks'], before['tasks'] + 5, 'but for those that ask')
+        self.assertGreaterEqual(after['watches'], count)
+        if not self.server.sanitized():
+            self.assertLess(self.server.memory() - memory, count * 32768)
+
     def test_pings_keep_nothing_open(self):
         server = self.start('--set', 'idle_timeout=200')
         client = Client(server.port)
