@@ -175,7 +175,10 @@ static void respond(struct weft__container *container, struct weft__client *clie
     if (strcmp(client->request, "workers") == 0) {
         answer(stream, container, now);
     } else {
-        fputs("error: this process is the parent of workers; the command is workers\n", stream);
+        fputs(
+            "error: this process is the parent of workers: look into one of them, `weft top` lists "
+            "them\n",
+            stream);
     }
     if (fclose(stream) == 0) {
         send(client->fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -43,7 +43,7 @@ def killed_under_load():
 
 
 def stuck(path, words, what):
-    with Service(WEFT, '-n2', '--health-check-timeout', '1', APP) as service:
+    with Service(WEFT, '-n2', '--health-check-timeout', '2', APP) as service:
         before = service.workers()
         client = ask(service.port, path)
         ok(service.wait_log('has not turned its loop for .* ms; this is what it does'), what,
@@ -61,7 +61,7 @@ def stuck(path, words, what):
 
 def stuck_thread():
     """In a process of several loops the one that is stuck is told."""
-    with Service(WEFT, '--threaded', '-n3', '--health-check-timeout', '1', APP) as service:
+    with Service(WEFT, '--threaded', '-n3', '--health-check-timeout', '2', APP) as service:
         client = ask(service.port, '/spin')
         ok(service.wait_log('another is started') and 'spinner' in service.log,
            'a stuck loop among several is the one that is told', service.log)

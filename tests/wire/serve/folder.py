@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """A folder of files: what is served, how, and what never is: folder.py WEFT APP SANITIZER."""
+import ctypes
 import email.utils
+import errno
 import hashlib
 import os
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -226,6 +229,32 @@ def sealed(folder, site, data):
         ok(service.end() == 0, '    and it ends', service.log)
 
 
+def without_openat2():
+    """As on a kernel before 5.6: a filter says that there is no such call."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    allow, missing = 0x7fff0000, 0x00050000 | errno.ENOSYS
+    code = b''.join(struct.pack('<HBBI', *each) for each in [
+        (0x20, 0, 0, 0), (0x15, 0, 1, 437), (0x06, 0, 0, missing), (0x06, 0, 0, allow)])
+    text = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack('<HxxxxxxQ', 4, ctypes.addressof(text))
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), 'seccomp')
+
+
+def old_kernel(site):
+    try:
+        service = Service(WEFT, '-n1', site, preexec_fn=without_openat2)
+    except subprocess.SubprocessError:
+        return  # filters are not allowed here
+    with service:
+        hidden(service)
+        texts = [ask(service, target)[2] for target in ('/', '/docs/', '/style.css')]
+        ok(texts == [b'<h1>home</h1>', b'docs', b'a{}'], 'without openat2(2) files are served',
+           texts)
+        ok(ask(service, '/in')[0] == 404, '    but no links, not even those that stay inside')
+        ok(service.end() == 0, '    and it ends', service.log)
+
+
 def want_of_descriptors(site):
     """A worker without descriptors answers 500, and works on."""
     def tight():
@@ -254,6 +283,7 @@ def main():
             large(service, data, site)
             ok(service.end() == 0, 'it ends', service.log)
         sealed(folder, site, data)
+        old_kernel(site)
         want_of_descriptors(site)
     done()
 

@@ -131,6 +131,10 @@ def looking_in():
            shown.stdout + shown.stderr)
         inside = top(service, service.workers()[0])
         ok('worker 0' in inside.stdout, '    and looks into a worker', inside)
+        dump = subprocess.run([WEFT, 'dump'], capture_output=True, text=True, check=False,
+                              env={**os.environ, 'XDG_RUNTIME_DIR': service.folder.name})
+        ok(dump.returncode == 1 and 'look into one of them' in dump.stderr,
+           '    `weft dump` of the parent says where to look', dump)
         victim = service.workers()[0]
         os.kill(victim, signal.SIGKILL)
         service.wait_log('another is started')

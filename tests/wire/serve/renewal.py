@@ -113,6 +113,7 @@ def reload():
             shutil.copy(APP, fresh)
             os.replace(fresh, app)
             ok(renew(service, 0) and service.get()[0] == 200 and
+               wait_for(lambda: len(children(service.pid)) == 2) and
                app.stat().st_ino in mapped(service.workers()[0], app),
                '--preload: HUP loads the new file in the parent', service.log)
 
