@@ -236,11 +236,12 @@ void weft_http_log_file_stats(struct weft_http_log_file *file,
 
 struct weft_http_log_file *weft_http_log_file_open(const char *path, size_t limit)
 {
-    struct weft_http_log_file *file = weft__calloc(1, sizeof(*file) + strlen(path) + 1);
+    size_t size = strlen(path) + 1;
+    struct weft_http_log_file *file = weft__calloc(1, sizeof(*file) + size);
     if (!file) {
         return NULL;
     }
-    file->path = strcpy((char *)(file + 1), path);
+    file->path = memcpy(file + 1, path, size);
     file->limit = limit ? limit : LIMIT;
     file->fd = open_path(path);
     if (file->fd < 0) {
