@@ -164,6 +164,17 @@ class Ratio:
         return weft <= self.limit * peer
 
 
+class AtLeast:
+    """The bar "Weft does at least `limit` times what the peer does"."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.text = f">= {limit:g}"
+
+    def holds(self, weft, peer):
+        return weft >= self.limit * peer
+
+
 class Extra:
     """The bar "Weft takes at most `limit` more than the peer takes"."""
 

@@ -7,6 +7,7 @@ int command_doctor(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_get(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_top(int argc, char **argv);
 
 #endif

@@ -34,6 +34,11 @@ int command_dump(int argc, char **argv)
             return fflush(stdout) == 0 ? 0 : 1;
         if (outcome != INSPECT_ANSWERED)
             return inspect_complain("weft dump", process, outcome);
+        if (strncmp(text, "error: ", 7) == 0) {
+            fprintf(stderr, "weft dump: %s", text + 7);
+            free(text);
+            return 1;
+        }
         fwrite(text, 1, size, stdout);
         free(text);
     }

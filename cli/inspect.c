@@ -201,6 +201,47 @@ static unsigned list(pid_t *first, char *names, size_t size)
     return count;
 }
 
+char *inspect_workers(pid_t process)
+{
+    char *text;
+    size_t size;
+    if (inspect_ask(process, 1, "workers", &text, &size) != INSPECT_ANSWERED)
+        return NULL;
+    if (text[0] == '{')
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool lists_all(const char *text, const char *names, long parent)
+{
+    for (const char *each = names; *each;) {
+        char quoted[40], *next;
+        long process = strtol(each, &next, 10);
+        snprintf(quoted, sizeof quoted, "\"process\":%ld,", process);
+        if (process != parent && !strstr(text, quoted))
+            return false;
+        each = next;
+    }
+    return true;
+}
+
+/* Is one of the processes the parent of all the others? Its number; 0: no. */
+static pid_t parent_of(const char *names)
+{
+    for (const char *rest = names; *rest;) {
+        char *end;
+        pid_t process = (pid_t)strtol(rest, &end, 10);
+        char *text = inspect_workers(process);
+        bool all = text && lists_all(text, names, process);
+        free(text);
+        if (all)
+            return process;
+        rest = end;
+    }
+    return 0;
+}
+
 pid_t inspect_process(const char *who, const char *argument)
 {
     if (argument) {
@@ -217,6 +258,9 @@ pid_t inspect_process(const char *who, const char *argument)
     unsigned count = list(&first, names, sizeof names);
     if (count == 1)
         return first;
+    pid_t parent = count > 1 ? parent_of(names) : 0;
+    if (parent)
+        return parent;
     if (count == 0)
         fprintf(stderr,
                 "%s: no process lets itself be looked into; start one with WEFT_INSPECT=1 in the "

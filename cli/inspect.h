@@ -28,6 +28,9 @@ enum inspect_outcome {
 enum inspect_outcome inspect_ask(pid_t process, unsigned loop, const char *command, char **text,
                                  size_t *size);
 
+/** What a parent of workers says of them, to be freed; NULL: the process is none. */
+char *inspect_workers(pid_t process);
+
 /** The process of an argument, or, for NULL, the only one that can be looked into. 0 after a
  * message on stderr that begins with WHO. */
 pid_t inspect_process(const char *who, const char *argument);

@@ -15,6 +15,7 @@ static const struct {
     { "dump", command_dump, "what every fiber of a running process does, with stacks" },
     { "get", command_get, "what is behind URLs" },
     { "run", command_run, "an unmodified program, its main as the first fiber" },
+    { "serve", command_serve, "an application or a folder of files, by worker processes" },
     { "top", command_top, "a running process, live: tasks, waits, load, stalls" },
 };
 

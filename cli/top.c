@@ -38,7 +38,8 @@ static int usage(FILE *stream)
         "Shows a process's tasks, what each waits for, its load and where its loops were held:\n"
         "live in a terminal (q quits), once otherwise. The process was started with\n"
         "WEFT_INSPECT=1 in its environment or sets weft_options.inspect. Without a PID: the only\n"
-        "one that is. --json prints one object for programs.\n",
+        "one that is. Of `weft serve` it shows the workers. --json prints one object for "
+        "programs.\n",
         stream);
     return stream == stdout ? 0 : 2;
 }
@@ -46,6 +47,12 @@ static int usage(FILE *stream)
 static int print_json(pid_t process)
 {
     static const char *const parts[] = { "stats", "tree", "stalls" };
+    char *workers = inspect_workers(process);
+    if (workers) {
+        fputs(workers, stdout);
+        free(workers);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
     printf("{\"process\":%d,\"loops\":[", (int)process);
     for (unsigned loop = 1;; loop++) {
         for (int i = 0; i < 3; i++) {

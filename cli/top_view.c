@@ -189,6 +189,41 @@ static void program(pid_t process, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
+/* --- a parent of workers */
+
+static void draw_worker(struct page *page, const char *worker)
+{
+    char line[256], state[16], age[32];
+    word(worker, "state", state, sizeof state);
+    print_age(age, sizeof age, figure(worker, "age"));
+    snprintf(line, sizeof line,
+             "%6lld %8lld %10lld %-8s %9s %6lld %6lld %10lld %10lld %4lld%% %6lld %8lld",
+             figure(worker, "worker"), figure(worker, "process"), figure(worker, "generation"),
+             state, age, figure(worker, "connections"), figure(worker, "active"),
+             figure(worker, "accepted"), figure(worker, "requests"), figure(worker, "load"),
+             figure(worker, "memory") >> 20, figure(worker, "restarts"));
+    draw_line(page, strcmp(state, "serving") == 0 ? "" : "\033[33m", line);
+}
+
+static void draw_workers(struct page *page, char *text)
+{
+    char line[256], name[64], age[32];
+    word(text, "name", name, sizeof name);
+    print_age(age, sizeof age, figure(text, "age"));
+    snprintf(line, sizeof line,
+             "%s: generation %lld, %lld processes of %lld loops, for %s, %lld failures", name,
+             figure(text, "generation"), figure(text, "processes"), figure(text, "threads"), age,
+             figure(text, "failures"));
+    draw_line(page, "\033[1m", line);
+    draw_line(page, "\033[7m",
+              "worker  process generation state          age  conns active   accepted   requests "
+              " load    MiB restarts");
+    char *rest = strstr(text, "\"workers\":[");
+    for (char *worker; rest && (worker = strsep(&rest, "\n")) != NULL;)
+        if (strstr(worker, "{\"worker\":"))
+            draw_worker(page, strstr(worker, "{\"worker\":"));
+}
+
 static void draw_process(struct page *page, struct top_view *view)
 {
     char name[64], line[256], share[32] = "";
@@ -209,6 +244,13 @@ static void draw_process(struct page *page, struct top_view *view)
 enum inspect_outcome top_draw(struct top_view *view, FILE *stream)
 {
     struct page page = { stream, view->columns, view->rows ? view->rows - 1 : -1, view->live };
+    char *workers = inspect_workers(view->process);
+    if (workers) {
+        draw_process(&page, view);
+        draw_workers(&page, workers);
+        free(workers);
+        return INSPECT_ANSWERED;
+    }
     for (unsigned loop = 1;; loop++) {
         char *stats, *rows;
         size_t size;

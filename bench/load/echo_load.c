@@ -3,17 +3,11 @@
  * One thread keeps one 64-byte message in flight on every connection, checks each answer byte for
  * byte, and divides the CPU time that process PID used in the measured window (all its threads,
  * from schedstat, in ns) by the messages answered in it. */
-#include "bench.h"
+#include "load.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     MESSAGE = 64,
@@ -46,38 +40,6 @@ static int die(const char *what)
     return 1;
 }
 
-static int64_t thread_cpu(int pid, const char *thread)
-{
-    char path[320];
-    long long ns = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, thread);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%lld", &ns) != 1)
-        ns = 0;
-    fclose(file);
-    return ns;
-}
-
-static int64_t process_cpu(int pid)
-{
-    char path[64];
-    int64_t total = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/task", pid);
-    DIR *threads = opendir(path);
-    if (!threads)
-        return -1;
-    for (struct dirent *entry; (entry = readdir(threads));) {
-        if (entry->d_name[0] != '.')
-            total += thread_cpu(pid, entry->d_name);
-    }
-    closedir(threads);
-    return total;
-}
-
 static void message_fill(unsigned char *message, const struct connection *connection)
 {
     for (size_t i = 0; i < MESSAGE; i++)
@@ -98,19 +60,8 @@ static int message_send(struct connection *connection)
 
 static int connection_open(struct load *load, struct connection *connection, uint16_t port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
-    int one = 1;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0)
-        return -1;
-    if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return -1;
-    if (setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
-        return -1;
-    return epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event);
+    connection->fd = load_connect(port);
+    return connection->fd < 0 ? -1 : load_watch(load->epoll, connection->fd, connection);
 }
 
 /* Takes what arrived; a full and correct answer is followed by the next message. */
@@ -156,14 +107,6 @@ static int run_until(struct load *load, int64_t end)
     return 0;
 }
 
-static int compare_samples(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 static int measure(struct load *load, int64_t milliseconds)
 {
     int64_t start = bench_clock(CLOCK_MONOTONIC);
@@ -172,10 +115,10 @@ static int measure(struct load *load, int64_t milliseconds)
         return -1;
     load->answered = 0;
     start = bench_clock(CLOCK_MONOTONIC);
-    int64_t cpu = process_cpu(load->pid);
+    int64_t cpu = load_process_cpu(load->pid);
     if (run_until(load, start + milliseconds * 1000000) < 0)
         return -1;
-    cpu = process_cpu(load->pid) - cpu;
+    cpu = load_process_cpu(load->pid) - cpu;
     int64_t elapsed = bench_clock(CLOCK_MONOTONIC) - start;
     if (load->answered == 0) {
         errno = ETIMEDOUT;
@@ -183,7 +126,7 @@ static int measure(struct load *load, int64_t milliseconds)
     }
 
     size_t kept = load->answered < samples_max ? load->answered : samples_max;
-    qsort(load->samples, kept, sizeof *load->samples, compare_samples);
+    qsort(load->samples, kept, sizeof *load->samples, load_compare);
     bench_report("echo_cpu", (double)cpu / (double)load->answered);
     bench_report("echo_rate", (double)load->answered * 1e9 / (double)elapsed);
     bench_report("echo_busy", 100.0 * (double)cpu / (double)elapsed);

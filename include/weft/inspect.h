@@ -50,6 +50,24 @@ WEFT_API int weft_stats(struct weft_stats *stats);
  */
 WEFT_API int weft_dump(FILE *stream);
 
+/** Bytes of a path that weft_inspect_listen() gives, its NUL included. */
+#define WEFT_INSPECT_PATH_MAX 108
+
+/**
+ * Make the Unix socket by which `weft top` finds this process, without a runtime to answer there.
+ *
+ * For a program that supervises others: it accepts, checks who asks, reads a line, answers and
+ * closes. Loops with weft_options.inspect make and serve their own.
+ *
+ * @param path      Set; for the caller to unlink.
+ * @return          A listening socket that does not block; -1 and errno, with weft_error().
+ * Errors           EPERM its folder is not the user's alone; ENAMETOOLONG; EMFILE; what mkdir(2)
+ *                  and bind(2) fail with.
+ * Blocks           never
+ * Ownership        the descriptor and the path are the caller's
+ */
+WEFT_API int weft_inspect_listen(char path[WEFT_INSPECT_PATH_MAX]);
+
 /** Most places that the watchdog tells apart in a process; stalls at others are not counted. */
 #define WEFT_STALLS_MAX 64
 

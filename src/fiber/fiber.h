@@ -62,6 +62,7 @@ enum weft__family {
     WEFT__FAMILY_DNS,
     WEFT__FAMILY_KEY,
     WEFT__FAMILY_HANDLER,
+    WEFT__FAMILY_IPC,
     WEFT__FAMILY_COUNT
 };
 
@@ -120,6 +121,7 @@ struct weft__fiber {
     int wake_result;
     uint16_t held_count; /* locks, of which the first WEFT__HELD are known: held.h */
     uint8_t lock_wait;   /* enum weft__lock_wait */
+    uint32_t lock_owner; /* its number as the owner of mutexes: hook/mutex.c; 0: none yet */
     const void *held[WEFT__HELD];
     const struct weft__wanted *wanted; /* while lock_wait says so */
     const void *wait_object;
@@ -608,7 +610,14 @@ void weft__fork_install(void);
  */
 void weft__hooked_release(struct weft__hooked *hooked) __attribute__((weak));
 
-/** Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups. */
+enum {
+    WEFT__RECALL_THREADS = 64 /* of DOMAIN 2 */
+};
+
+/**
+ * Run FUNCTION on a pool thread, as weft_offload(). DOMAIN 1 is kept for name look-ups, 2 for
+ * system calls that a signal ends: hook/recall.h.
+ */
 int weft__offload_on(unsigned domain, int (*function)(void *), void *argument);
 
 /** Run FUNCTION on a pool thread without waiting for it. 0 or a negative errno. */

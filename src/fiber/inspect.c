@@ -18,11 +18,13 @@ enum {
     INDENT_MOST = 40
 };
 
+#define SHORTEST_WINDOW (10 * WEFT_MILLISECOND) /* in which idleness can be told */
+
 static unsigned load_now(const struct weft__runtime *runtime)
 {
     const struct weft__load *load = &runtime->load;
     int64_t window = weft__clock() - load->window_start;
-    if (load->percent || window <= 0)
+    if (load->percent || window < SHORTEST_WINDOW)
         return load->percent;
     return load->idle < window ? (unsigned)((window - load->idle) * 100 / window) : 0;
 }

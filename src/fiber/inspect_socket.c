@@ -17,6 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <weft/inspect.h>
+
 #include "fiber/fiber.h"
 #include "fiber/inspect.h"
 
@@ -27,6 +29,7 @@ enum {
 
 static _Atomic uint64_t numbers; /* bit i: loop i + 1 has a socket */
 
+_Static_assert(WEFT_INSPECT_PATH_MAX == WEFT__SOCKET_PATH, "one limit, two names");
 _Static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == WEFT__SOCKET_PATH, "as the kernel's");
 
 static int refuse(int error, const char *path)
@@ -118,6 +121,16 @@ int weft__inspect_listen(struct weft__inspect_socket *made)
     }
     memcpy(made->path, address.sun_path, sizeof made->path);
     return 0;
+}
+
+int weft_inspect_listen(char path[WEFT_INSPECT_PATH_MAX])
+{
+    struct weft__inspect_socket made = { .fd = -1 };
+    weft__fork_install(); /* a child's loops begin to count anew */
+    if (weft__inspect_listen(&made) < 0)
+        return -1;
+    memcpy(path, made.path, sizeof made.path);
+    return made.fd;
 }
 
 void weft__inspect_close(const struct weft__inspect_socket *made)

@@ -1,7 +1,7 @@
 /*
- * Threads for what would hold the loop. Two pools, so that a thousand name look-ups that wait for a
- * server never stand before a computation. Threads are started on demand, up to a limit, and end
- * after a while without work; they are ordinary threads, where no hook parks.
+ * Threads for what would hold the loop. Several pools, so that a thousand name look-ups that wait
+ * for a server never stand before a computation. Threads are started on demand, up to a limit, and
+ * end after a while without work; they are ordinary threads, where no hook parks.
  */
 #include <errno.h>
 
@@ -12,7 +12,7 @@
 #include "fiber/fiber.h"
 
 enum {
-    POOLS = 2,
+    POOLS = 3,
     NAME_THREADS = 8,
     THREAD_STACK = 512 * 1024
 };
@@ -39,6 +39,7 @@ static struct pool {
 } pools[POOLS] = {
     { .queue = WEFT__LIST(pools[0].queue) },
     { .queue = WEFT__LIST(pools[1].queue) },
+    { .queue = WEFT__LIST(pools[2].queue) },
 };
 
 static void perform(struct job *job)
@@ -86,6 +87,13 @@ static void *work(void *argument)
     pool->threads--;
     weft__lock_leave(&pool->lock);
     return NULL;
+}
+
+static unsigned limit_of(unsigned domain, const struct weft__runtime *runtime)
+{
+    if (domain == 2)
+        return WEFT__RECALL_THREADS;
+    return domain == 0 && runtime ? runtime->offload_threads : NAME_THREADS;
 }
 
 static int submit(struct pool *pool, struct job *job, unsigned limit)
@@ -145,7 +153,7 @@ int weft__offload_on(unsigned domain, int (*function)(void *), void *argument)
     struct pool *pool = &pools[domain % POOLS];
     struct job job = { .function = function, .argument = argument };
     weft__parker_init(&job.parker, self);
-    error = submit(pool, &job, domain == 0 ? runtime->offload_threads : NAME_THREADS);
+    error = submit(pool, &job, limit_of(domain, runtime));
     if (error)
         return weft__fail_with(-error, "weft_offload: no thread could be started");
     runtime->offloads++;
@@ -165,9 +173,7 @@ int weft__offload_detached(unsigned domain, int (*function)(void *), void *argum
         return -ENOMEM;
     *job = (struct job){ .function = function, .argument = argument, .detached = true };
     weft__list_init(&job->node);
-    struct weft__runtime *runtime = weft__runtime_current;
-    int error = submit(&pools[domain % POOLS], job,
-                       domain == 0 && runtime ? runtime->offload_threads : NAME_THREADS);
+    int error = submit(&pools[domain % POOLS], job, limit_of(domain, weft__runtime_current));
     if (error)
         weft__free(job);
     return error;

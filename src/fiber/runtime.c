@@ -127,6 +127,7 @@ static int read_hooks(uint16_t *around)
         [WEFT__FAMILY_DNS] = "dns",
         [WEFT__FAMILY_KEY] = "key",
         [WEFT__FAMILY_HANDLER] = "handler",
+        [WEFT__FAMILY_IPC] = "ipc",
     };
     const char *text = getenv("WEFT_HOOKS");
     *around = 0;
@@ -141,7 +142,7 @@ static int read_hooks(uint16_t *around)
             return bad_environment("WEFT_HOOKS", text,
                                    "families with a minus before each are wanted, such as "
                                    "-dns,-stdio (io, socket, descriptor, poll, time, lock, file, "
-                                   "signal, process, stdio, dns, key, handler)");
+                                   "signal, process, stdio, dns, key, handler, ipc)");
         *around |= (uint16_t)(1U << family);
         rest += length;
     }

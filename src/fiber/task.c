@@ -103,6 +103,7 @@ fiber_new(struct weft__runtime *runtime, const void *argument, size_t size)
     fiber->locals = NULL;
     fiber->errors = NULL;
     fiber->hooked = NULL;
+    fiber->lock_owner = 0;
     fiber->name[0] = '\0';
     weft__list_init(&fiber->scopes);
     weft__sanitizer_create(&fiber->sanitizer, stack->low, (size_t)((char *)fiber - stack->low));

@@ -178,7 +178,7 @@ static int64_t socket_deadline(struct weft__fiber *self, int fd, uint32_t events
     return weft__deadline_after(self, &duration);
 }
 
-static uint32_t generation_of(int fd)
+uint32_t weft__generation(int fd)
 {
     struct weft__fd *entry = weft__fd(fd);
     return entry ? atomic_load_explicit(&entry->generation, memory_order_acquire) : 0;
@@ -189,14 +189,14 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
 {
     if (!patience->begun) {
         patience->begun = true;
-        patience->generation = generation_of(fd);
+        patience->generation = weft__generation(fd);
         patience->deadline =
             weft__is_socket(weft__kind(fd)) ? socket_deadline(self, fd, events) : INT64_MAX;
-    } else if (patience->generation != generation_of(fd)) {
+    } else if (patience->generation != weft__generation(fd)) {
         return -EBADF;
     }
     /* With a time limit a call is never begun again: signal(7). */
-    bool ends = patience->moved || patience->deadline != INT64_MAX;
+    bool ends = patience->moved || (patience->deadline != INT64_MAX && !patience->restarts);
     enum weft__interruption how = ends ? WEFT__ENDS : WEFT__RESTARTS;
     if (patience->again && weft__was_interrupted(self, how))
         return -EINTR;
@@ -208,7 +208,7 @@ int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
     ready = weft__interruptible_end(self, ready);
     if (ready < 0)
         return (int)ready;
-    return patience->generation == generation_of(fd) ? 0 : -EBADF;
+    return patience->generation == weft__generation(fd) ? 0 : -EBADF;
 }
 
 int weft__await(struct weft__fiber *self, int fd, uint32_t events, struct weft__patience *patience)
@@ -356,6 +356,11 @@ int weft__hook_fclose(struct weft__fiber *self, FILE *stream)
 {
     if (weft__popen_owns(stream))
         return weft__hook_pclose(self, stream);
+    if (!self && (weft__stream_waits(stream) || weft__stream_waits_wide(stream))) {
+        /* A fiber may be writing: it is waited for before the C library locks all streams. */
+        WEFT__REAL(flockfile)(stream);
+        WEFT__REAL(funlockfile)(stream);
+    }
     int unwritten = weft__stream_finish(self, stream), error = errno;
     weft__stream_forget(stream);
     int fd = fileno(stream);

@@ -13,12 +13,6 @@
 #define TRY_FIRST (50 * WEFT_MICROSECOND)
 #define TRY_LAST (10 * WEFT_MILLISECOND)
 
-static uint32_t generation_of(int fd)
-{
-    struct weft__fd *entry = weft__fd(fd);
-    return entry ? atomic_load_explicit(&entry->generation, memory_order_acquire) : 0;
-}
-
 static bool is_held(long result, int command)
 {
     return result == -EAGAIN || (result == -EACCES && command >= 0);
@@ -27,10 +21,10 @@ static bool is_held(long result, int command)
 /* Try until it is granted, refused, or the fiber is woken for something else. */
 static long await_grant(struct weft__fiber *self, int fd, int command, long argument)
 {
-    uint32_t generation = generation_of(fd);
+    uint32_t generation = weft__generation(fd);
     int64_t pause = TRY_FIRST;
     for (;;) {
-        if (generation != generation_of(fd))
+        if (generation != weft__generation(fd))
             return -EBADF;
         long result = command < 0 ? weft__raw(SYS_flock, fd, argument)
                                   : weft__raw(SYS_fcntl, fd, command, argument);

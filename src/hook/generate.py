@@ -141,9 +141,11 @@ def body(call):
         return
     family = call.family.upper() if call.family != 'start' else 'PROCESS'
     yield f'    struct weft__fiber *self = weft__hooked_fiber(WEFT__FAMILY_{family});'
-    if call.how == 'fiber':
+    if call.how == 'fiber' and give:
         yield '    if (!self)'
         yield f'        {give}WEFT__REAL({call.name})({arguments});'
+    elif call.how == 'fiber':
+        yield f'    if (!self) {{ WEFT__REAL({call.name})({arguments}); return; }}'
     if call.point == 'yes':
         yield f'    int error = {"weft__checkpoint(self)" if call.how == "fiber" else "self ? weft__checkpoint(self) : 0"};'
         yield '    if (__builtin_expect(error, 0))'

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,8 +20,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -28,6 +31,7 @@
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "base/fail.h"
 #include "base/raw.h"
@@ -113,6 +117,9 @@ unsigned weft__flags(int fd);
 /** Somebody else may change its flags, or take what comes to it, from now on. */
 void weft__share(int fd);
 
+/** How often a descriptor's number has changed hands. */
+uint32_t weft__generation(int fd);
+
 /** Whether the next call on a socket will report an error that came from the network. */
 bool weft__error_pending(int fd);
 
@@ -124,8 +131,9 @@ struct weft__patience {
     int64_t deadline; /* of SO_RCVTIMEO or SO_SNDTIMEO */
     uint32_t generation;
     bool begun;
-    bool again; /* has waited before */
-    bool moved; /* some of it has happened: whatever interrupts ends the call */
+    bool again;    /* has waited before */
+    bool moved;    /* some of it has happened: whatever interrupts ends the call */
+    bool restarts; /* in spite of a deadline, which is a moment, a handler may let it go on */
 };
 
 /**
@@ -136,6 +144,11 @@ struct weft__patience {
  * has ended the call.
  */
 int weft__await(struct weft__fiber *self, int fd, uint32_t events, struct weft__patience *patience);
+
+/**
+ * Until a poll() finds the events, if the descriptor blocks; splice.c. 0, or a negative errno.
+ */
+int weft__await_ready(struct weft__fiber *self, int fd, short events);
 
 /** weft__await() on a descriptor known to be blocking. */
 int weft__await_blocking(struct weft__fiber *self, int fd, uint32_t events,
@@ -186,6 +199,11 @@ static inline struct timespec weft__timespec(int64_t ns)
 
 /** A system call on another thread, the fiber parked: the result or a negative errno. */
 long weft__offload_raw(long number, long a, long b, long c, long d, long e, long f);
+
+/* opening.c */
+
+/** Whether an open may wait for somebody: of a FIFO, or a terminal line. */
+bool weft__open_waits(int folder, const char *path, int flags);
 
 /* parts.c: an I/O vector of which a part has been moved */
 

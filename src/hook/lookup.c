@@ -16,9 +16,21 @@ static void dispose(struct weft__lookup *lookup)
     weft__free(lookup);
 }
 
+static bool is_abandoned(struct weft__lookup *lookup)
+{
+    weft__lock_enter(&lookup->lock);
+    bool abandoned = lookup->waiter == NULL;
+    weft__lock_leave(&lookup->lock);
+    return abandoned;
+}
+
 static int perform(void *argument)
 {
     struct weft__lookup *lookup = argument;
+    if (is_abandoned(lookup)) { /* before a thread came to it: the next one is waited for */
+        dispose(lookup);
+        return 0;
+    }
     errno = 0;
     lookup->job->perform(lookup->job);
     lookup->job->error = errno;

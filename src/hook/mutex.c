@@ -17,6 +17,7 @@ enum {
     ROBUST = 0x10,
     SHARED = 0x80,                 /* between processes */
     NAMED = 0x200,                 /* made with PTHREAD_MUTEX_NORMAL: no lock elision */
+    BY_THREAD = 1,                 /* a mutex's users, while a thread has it */
     NOT_RECOVERABLE = INT_MAX - 1, /* the owner, in glibc's robust mutexes */
 };
 
@@ -88,6 +89,96 @@ static inline bool give_plain(struct weft__fiber *self, pthread_mutex_t *mutex)
 #endif
 }
 
+/*
+ * Recursive and error-checking ones that are private to the process, by the C library's protocol as
+ * well: the lock's word, the thread that has it and the depth. Where the C library counts users, to
+ * refuse to destroy a mutex, stands the fiber that has it: a number above what a thread leaves
+ * there. A fiber's number is its own until four thousand million others have had one.
+ */
+static inline bool has_fiber(const pthread_mutex_t *mutex)
+{
+#ifdef WEFT__TSAN
+    (void)mutex;
+    return false;
+#else
+    int kind = mutex->__data.__kind & ~NAMED;
+    return kind == PTHREAD_MUTEX_RECURSIVE_NP || kind == PTHREAD_MUTEX_ERRORCHECK_NP;
+#endif
+}
+
+__attribute__((noinline)) static uint32_t new_owner(struct weft__fiber *self)
+{
+    static _Atomic uint32_t last = BY_THREAD;
+    do
+        self->lock_owner = atomic_fetch_add(&last, 1) + 1;
+    while (self->lock_owner <= BY_THREAD);
+    return self->lock_owner;
+}
+
+static inline uint32_t number_of(struct weft__fiber *self)
+{
+    return __builtin_expect(self->lock_owner != 0, 1) ? self->lock_owner : new_owner(self);
+}
+
+static inline uint32_t fiber_of(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__nusers, __ATOMIC_RELAXED);
+}
+
+/* Written by none but who has it, so what others see of it can't be their own number. */
+static inline bool is_owner(struct weft__fiber *self, const pthread_mutex_t *mutex)
+{
+    return fiber_of(mutex) == number_of(self);
+}
+
+static int enter_again(pthread_mutex_t *mutex)
+{
+    if ((mutex->__data.__kind & TYPE) == PTHREAD_MUTEX_ERRORCHECK_NP)
+        return EDEADLK;
+    if (mutex->__data.__count == UINT_MAX)
+        return EAGAIN;
+    mutex->__data.__count++;
+    return 0;
+}
+
+static inline int take_owned(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    int expected = 0;
+    if (!__atomic_compare_exchange_n(&mutex->__data.__lock, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return is_owner(self, mutex) ? enter_again(mutex) : EBUSY;
+    set_owner(mutex, self->runtime->watched.thread);
+    mutex->__data.__count = 1;
+    __atomic_store_n(&mutex->__data.__nusers, number_of(self), __ATOMIC_RELAXED);
+    weft__held_push(self, mutex);
+    return 0;
+}
+
+/* What a thread has locked, it unlocks; a fiber's is nobody else's. */
+static int refuse(pthread_mutex_t *mutex)
+{
+    return fiber_of(mutex) > BY_THREAD ? EPERM : WEFT__REAL(pthread_mutex_unlock)(mutex);
+}
+
+static inline int give_owned(struct weft__fiber *self, pthread_mutex_t *mutex)
+{
+    if (__builtin_expect(!self, 0))
+        self = weft__current; /* its calls go around the hooks, perhaps since it took the mutex */
+    if (__builtin_expect(!self || !is_owner(self, mutex), 0))
+        return refuse(mutex);
+    if (--mutex->__data.__count > 0)
+        return 0;
+    weft__held_pop(self, mutex);
+    set_owner(mutex, 0);
+    __atomic_store_n(&mutex->__data.__nusers, 0, __ATOMIC_RELAXED);
+    if (__builtin_expect(__atomic_exchange_n(&mutex->__data.__lock, 0, __ATOMIC_RELEASE) > 1, 0))
+        weft__raw(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE_PRIVATE, 1);
+    weft__release_fence();
+    if (weft__anybody(mutex))
+        weft__wake_one(mutex);
+    return 0;
+}
+
 /* The C library's trylock says so, too, but leaves the mutex locked. */
 static bool beyond_repair(const pthread_mutex_t *mutex)
 {
@@ -99,6 +190,8 @@ static int attempt(struct weft__fiber *self, void *object)
     pthread_mutex_t *mutex = object;
     if (__builtin_expect(beyond_repair(mutex), 0))
         return ENOTRECOVERABLE;
+    if (has_fiber(mutex))
+        return take_owned(self, mutex);
     return has_owner(mutex) ? weft__owned_try(self, mutex)
                             : WEFT__REAL(pthread_mutex_trylock)(mutex);
 }
@@ -169,6 +262,8 @@ int weft__mutex_unlock(struct weft__fiber *self, pthread_mutex_t *mutex)
 {
     if (__builtin_expect(!has_owner(mutex), 1))
         return unlock_normal(self, mutex);
+    if (has_fiber(mutex))
+        return give_owned(self, mutex);
     int error = self ? weft__owned_unlock(self, mutex) : WEFT__REAL(pthread_mutex_unlock)(mutex);
     weft__release_fence();
     if (weft__anybody(mutex))
@@ -180,7 +275,8 @@ int weft__hook_pthread_mutex_lock(struct weft__fiber *self, pthread_mutex_t *mut
 {
     if (__builtin_expect(take_plain(self, mutex), 1))
         return 0;
-    return weft__mutex_lock(self, mutex, INT64_MAX);
+    int error = has_fiber(mutex) ? take_owned(self, mutex) : EBUSY;
+    return error != EBUSY ? error : weft__mutex_lock(self, mutex, INT64_MAX);
 }
 
 int weft__hook_pthread_mutex_trylock(struct weft__fiber *self, pthread_mutex_t *mutex)

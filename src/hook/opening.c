@@ -5,28 +5,57 @@
  * taken off before anybody sees the descriptor. For writing that is refused until a reader is
  * there, and is tried again and again; for reading it succeeds, and then tee, which takes nothing
  * away, tells an empty FIFO from one that nobody has opened for writing
- * (docs/decisions/014-files.md).
+ * (docs/decisions/014-files.md). A device's driver, which may wait for a carrier, is called on
+ * another thread.
  */
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-#include "hook/hook.h"
+#include "hook/recall.h"
 
 #define TRY_FIRST (50 * WEFT_MICROSECOND)
 #define TRY_LAST (5 * WEFT_MILLISECOND)
 
+enum waits_for {
+    NOBODY,
+    OTHER_SIDE, /* of a FIFO */
+    CARRIER,    /* or whatever else a device's driver waits for */
+};
+
+enum {
+    MAJOR_MEMORY = 1,
+    MAJOR_TTY = 5, /* /dev/tty, /dev/console, /dev/ptmx */
+    MAJOR_MISC = 10,
+    MAJOR_PTY = 136, /* to 143 */
+};
+
+static bool is_quick(dev_t device)
+{
+    unsigned number = major(device);
+    return number == MAJOR_MEMORY || number == MAJOR_TTY || number == MAJOR_MISC ||
+           (number >= MAJOR_PTY && number < MAJOR_PTY + 8);
+}
+
 /* What the other calls say of a path that can't be looked at, they say themselves. */
-static bool is_fifo(int folder, const char *path, int flags)
+static enum waits_for waits_for(int folder, const char *path, int flags)
 {
     struct stat status;
     bool excluded = flags & (O_NONBLOCK | O_PATH | O_DIRECTORY) ||
-                    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ||
-                    (flags & O_ACCMODE) == O_RDWR;
-    return !excluded && path &&
-           weft__raw(SYS_newfstatat, folder, path, &status,
-                     flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
-           S_ISFIFO(status.st_mode);
+                    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    if (excluded || !path ||
+        weft__raw(SYS_newfstatat, folder, path, &status,
+                  flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) != 0)
+        return NOBODY;
+    if (S_ISFIFO(status.st_mode))
+        return (flags & O_ACCMODE) == O_RDWR ? NOBODY : OTHER_SIDE;
+    return S_ISCHR(status.st_mode) && !is_quick(status.st_rdev) ? CARRIER : NOBODY;
+}
+
+bool weft__open_waits(int folder, const char *path, int flags)
+{
+    return waits_for(folder, path, flags) != NOBODY;
 }
 
 static int pause_for(struct weft__fiber *self, int64_t *pause)
@@ -86,13 +115,28 @@ static long open_once(struct weft__fiber *self, int folder, const char *path, in
     return error ? error : fd;
 }
 
-/* A handler may jump away: by then nothing is open. */
-static long open_fifo(struct weft__fiber *self, int folder, const char *path, int flags,
-                      mode_t mode)
+/* A serial line waits in its driver. */
+static long open_device(struct weft__fiber *self, int folder, const char *path, int flags,
+                        mode_t mode)
 {
+    const long arguments[6] = { folder, (long)path, flags, mode };
+    long fd = weft__recallable(self, INT64_MAX, SYS_openat, arguments);
+    return fd == WEFT__RECALL_BUSY
+               ? weft__offload_raw(SYS_openat, folder, (long)path, flags, mode, 0, 0)
+               : fd;
+}
+
+/* A handler may jump away: by then nothing is open. */
+static long open_waiting(struct weft__fiber *self, enum waits_for whom, int folder,
+                         const char *path, int flags, mode_t mode)
+{
+    int error = weft__checkpoint(self);
+    if (error)
+        return error;
     for (;;) {
         weft__interruptible_begin(self, WEFT__RESTARTS);
-        long fd = open_once(self, folder, path, flags, mode);
+        long fd = whom == OTHER_SIDE ? open_once(self, folder, path, flags, mode)
+                                     : open_device(self, folder, path, flags, mode);
         bool again = fd == -EINTR;
         fd = weft__interruptible_end(self, fd);
         if (fd || !again)
@@ -103,16 +147,20 @@ static long open_fifo(struct weft__fiber *self, int folder, const char *path, in
 int weft__hook_openat(struct weft__fiber *self, int folder, const char *path, int flags,
                       mode_t mode)
 {
-    if (!self || !is_fifo(folder, path, flags))
+    enum waits_for whom = self ? waits_for(folder, path, flags) : NOBODY;
+    if (whom == NOBODY)
         return weft__note_opened(WEFT__REAL(openat)(folder, path, flags, mode));
-    return weft__note_opened((int)weft__result(open_fifo(self, folder, path, flags, mode)));
+    long fd = open_waiting(self, whom, folder, path, flags, mode);
+    return weft__note_opened((int)weft__result(fd));
 }
 
 int weft__hook_open(struct weft__fiber *self, const char *path, int flags, mode_t mode)
 {
-    if (!self || !is_fifo(AT_FDCWD, path, flags))
+    enum waits_for whom = self ? waits_for(AT_FDCWD, path, flags) : NOBODY;
+    if (whom == NOBODY)
         return weft__note_opened(WEFT__REAL(open)(path, flags, mode));
-    return weft__note_opened((int)weft__result(open_fifo(self, AT_FDCWD, path, flags, mode)));
+    return weft__note_opened(
+        (int)weft__result(open_waiting(self, whom, AT_FDCWD, path, flags, mode)));
 }
 
 int weft__hook_creat(struct weft__fiber *self, const char *path, mode_t mode)

@@ -1,5 +1,6 @@
 /*
- * Who holds a recursive or error-checking mutex.
+ * Who holds a recursive or error-checking mutex that is robust, inherits priorities or is shared
+ * between processes; those of every day are in mutex.c.
  *
  * The C library remembers the thread, and would let any fiber of it in. Here the fiber is
  * remembered, beside the queue of those who wait; the real mutex is locked once, to keep other

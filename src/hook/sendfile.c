@@ -33,8 +33,8 @@ static long copy(struct weft__fiber *self, int to, int from, off_t *at, size_t c
 }
 
 /*
- * What the kernel's says before it moves anything. Into a full pipe it waits even to move nothing, so
- * there both sides are asked alone.
+ * What the kernel's says before it moves anything. Into a full pipe it waits even to move nothing,
+ * so there both sides are asked alone.
  */
 static long refusal(int to, int from, const off_t *offset)
 {

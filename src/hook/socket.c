@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include "base/lock.h"
-#include "hook/hook.h"
+#include "hook/recall.h"
 
 static int option(int fd, int name)
 {
@@ -13,6 +13,16 @@ static int option(int fd, int name)
     socklen_t size = sizeof value;
     weft__raw(SYS_getsockopt, fd, SOL_SOCKET, name, &value, &size);
     return value;
+}
+
+/* On a thread, which a cancel calls back. */
+static long call_elsewhere(struct weft__fiber *self, long number, const long arguments[6])
+{
+    const long *a = arguments;
+    long result = weft__recallable(self, INT64_MAX, number, arguments);
+    return result == WEFT__RECALL_BUSY
+               ? weft__offload_raw(number, a[0], a[1], a[2], a[3], a[4], a[5])
+               : result;
 }
 
 /* A result that did not park counts as a turn. */
@@ -201,8 +211,9 @@ static long send_whole(struct weft__fiber *self, int fd, const void *buffer, siz
         if (count != -EAGAIN || flags & MSG_DONTWAIT)
             return count;
         if (no_sign(fd, address, flags))
-            return weft__offload_raw(SYS_sendto, fd, (long)buffer, (long)size, flags, (long)address,
-                                     length);
+            return call_elsewhere(
+                self, SYS_sendto,
+                (const long[6]){ fd, (long)buffer, (long)size, flags, (long)address, length });
         int error = weft__await(self, fd, EPOLLOUT, &patience);
         if (error)
             return error;
@@ -255,7 +266,7 @@ static long send_message(struct weft__fiber *self, int fd, const struct msghdr *
         if (count != -EAGAIN)
             return count;
         if (no_sign(fd, message->msg_name, flags))
-            return weft__offload_raw(SYS_sendmsg, fd, (long)message, flags, 0, 0, 0);
+            return call_elsewhere(self, SYS_sendmsg, (const long[6]){ fd, (long)message, flags });
         int error = weft__await(self, fd, EPOLLOUT, &patience);
         if (error)
             return error;
@@ -310,7 +321,8 @@ static long accept_blocking(struct weft__fiber *self, int fd, struct sockaddr *a
     for (;;) {
         long made = accept_now(fd, address, length, flags);
         if (made == -EINPROGRESS)
-            return weft__offload_raw(SYS_accept4, fd, (long)address, (long)length, flags, 0, 0);
+            return call_elsewhere(self, SYS_accept4,
+                                  (const long[6]){ fd, (long)address, (long)length, flags });
         if (made != -EAGAIN)
             return made;
         if (option(fd, SO_ACCEPTCONN) != 1) /* refused at once */
@@ -367,6 +379,9 @@ int weft__hook_accept(struct weft__fiber *self, int fd, struct sockaddr *address
 
 /* --- connecting */
 
+#define CONNECT_FIRST (50 * WEFT_MICROSECOND)
+#define CONNECT_LAST (5 * WEFT_MILLISECOND)
+
 static long connected(struct weft__fiber *self, int fd)
 {
     struct weft__patience patience = { 0 };
@@ -379,6 +394,62 @@ static long connected(struct weft__fiber *self, int fd)
     }
 }
 
+/* O_NONBLOCK for the duration of the call. */
+static long connect_now(int fd, const struct sockaddr *address, socklen_t length)
+{
+    int on = 1, off = 0;
+    weft__raw(SYS_ioctl, fd, FIONBIO, &on);
+    long result = weft__raw(SYS_connect, fd, address, length);
+    weft__raw(SYS_ioctl, fd, FIONBIO, &off);
+    return result;
+}
+
+static int64_t sending_deadline(const struct weft__fiber *self, int fd)
+{
+    struct timeval limit = { 0 };
+    socklen_t size = sizeof limit;
+    if (weft__raw(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &size) < 0 ||
+        (limit.tv_sec == 0 && limit.tv_usec == 0))
+        return INT64_MAX;
+    struct timespec duration = { limit.tv_sec, limit.tv_usec * 1000 };
+    return weft__deadline_after(self, &duration);
+}
+
+/* A local listener's queue is full, and no sign comes when it no longer is. */
+static long connect_again(struct weft__fiber *self, int fd, const struct sockaddr *address,
+                          socklen_t length, int64_t deadline)
+{
+    uint32_t generation = weft__generation(fd);
+    int64_t pause = CONNECT_FIRST, now;
+    long result = -EAGAIN;
+    while (result == -EAGAIN && (now = weft__now(self->runtime)) < deadline) {
+        int64_t next = weft__deadline(now, pause);
+        int ended = weft__park_until(self, WEFT__WAIT_IO, (const void *)(intptr_t)fd,
+                                     next < deadline ? next : deadline, true);
+        if (ended < 0)
+            return ended;
+        if (generation != weft__generation(fd))
+            return -EBADF;
+        result = connect_now(fd, address, length);
+        pause = pause * 2 < CONNECT_LAST ? pause * 2 : CONNECT_LAST;
+    }
+    return result;
+}
+
+static long connect_local(struct weft__fiber *self, int fd, const struct sockaddr *address,
+                          socklen_t length)
+{
+    int64_t deadline = sending_deadline(self, fd);
+    for (;;) {
+        weft__interruptible_begin(self, deadline < INT64_MAX ? WEFT__ENDS : WEFT__RESTARTS);
+        long result = connect_again(self, fd, address, length, deadline);
+        bool again = result == -EINTR;
+        result = weft__interruptible_end(self, result);
+        if (result || !again)
+            return result;
+    }
+}
+
 /*
  * The one call that can't be told not to wait. On a socket made here and shared with nobody,
  * O_NONBLOCK is set for its duration; any other is connected on another thread. See
@@ -388,17 +459,11 @@ static long connect_stream(struct weft__fiber *self, int fd, const struct sockad
                            socklen_t length)
 {
     if (!(weft__flags(fd) & WEFT__FD_OURS))
-        return weft__offload_raw(SYS_connect, fd, (long)address, length, 0, 0, 0);
-    int on = 1, off = 0;
-    weft__raw(SYS_ioctl, fd, FIONBIO, &on);
-    long result = weft__raw(SYS_connect, fd, address, length);
-    weft__raw(SYS_ioctl, fd, FIONBIO, &off);
+        return call_elsewhere(self, SYS_connect, (const long[6]){ fd, (long)address, length });
+    long result = connect_now(fd, address, length);
     if (result == -EINPROGRESS || result == -EALREADY)
         return connected(self, fd);
-    if (result ==
-        -EAGAIN) /* a local listener's queue is full: no sign comes when it no longer is */
-        return weft__offload_raw(SYS_connect, fd, (long)address, length, 0, 0, 0);
-    return result;
+    return result == -EAGAIN ? connect_local(self, fd, address, length) : result;
 }
 
 int weft__hook_connect(struct weft__fiber *self, int fd, const struct sockaddr *address,

@@ -23,7 +23,7 @@ static bool is_ready(int fd, short events)
 }
 
 /* 0 ready, or a file, which always is; or a negative errno. */
-static int await_end(struct weft__fiber *self, int fd, short events)
+int weft__await_ready(struct weft__fiber *self, int fd, short events)
 {
     struct weft__patience patience = { 0 };
     while (!is_ready(fd, events)) {
@@ -38,8 +38,8 @@ static int await_end(struct weft__fiber *self, int fd, short events)
 
 static int await_ends(struct weft__fiber *self, int from, int to)
 {
-    int error = from >= 0 ? await_end(self, from, POLLIN) : 0;
-    return error || to < 0 ? error : await_end(self, to, POLLOUT);
+    int error = from >= 0 ? weft__await_ready(self, from, POLLIN) : 0;
+    return error || to < 0 ? error : weft__await_ready(self, to, POLLOUT);
 }
 
 struct transfer {

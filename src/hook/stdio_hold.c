@@ -94,6 +94,16 @@ struct weft__hold *weft__stream_enter(struct weft__fiber *self, FILE *stream,
     return enter(self, stream, hold, false, true);
 }
 
+struct weft__hold *weft__stream_try(struct weft__fiber *self, FILE *stream, struct weft__hold *hold)
+{
+    struct weft__hold *held = already(self, stream);
+    if (held) {
+        held->depth++;
+        return held;
+    }
+    return attempt(self, stream) == 0 ? hold_begin(self, stream, hold, false) : NULL;
+}
+
 static void take_out(struct weft__hold *hold)
 {
     weft__lock_enter(&holds.lock);

@@ -17,7 +17,7 @@ static bool has_more_behind(const FILE *stream)
 }
 
 /* A prompt is seen before an answer is waited for. */
-static void show_prompt(struct weft__fiber *self, FILE *stream)
+void weft__stream_show_prompt(struct weft__fiber *self, FILE *stream)
 {
     bool prompts = stream->_flags & (WEFT__STREAM_LINES | WEFT__STREAM_UNBUFFERED) ||
                    (!stream->_IO_buf_base && isatty(stream->_fileno));
@@ -38,7 +38,7 @@ static int await_bytes(struct weft__fiber *self, FILE *stream)
     struct weft__patience patience = { 0 };
     if (stream->_IO_write_ptr > stream->_IO_write_base && weft__stream_drain(self, stream) < 0)
         return -1;
-    show_prompt(self, stream);
+    weft__stream_show_prompt(self, stream);
     errno = saved;
     int error = weft__checkpoint(self);
     while (!error && !weft__is_nonblocking(fd)) {
@@ -252,4 +252,12 @@ ssize_t weft__hook_getdelim(struct weft__fiber *self, char **line, size_t *size,
 ssize_t weft__hook_getline(struct weft__fiber *self, char **line, size_t *size, FILE *stream)
 {
     return weft__hook_getdelim(self, line, size, '\n', stream);
+}
+
+/* --- words of memory */
+
+int weft__hook_getw(struct weft__fiber *self, FILE *stream)
+{
+    int word;
+    return weft__hook_fread(self, &word, sizeof word, 1, stream) == 1 ? word : EOF;
 }

@@ -50,13 +50,30 @@ int weft__stream_drain(struct weft__fiber *self, FILE *stream)
     return 0;
 }
 
+/* A fiber that is cancelled or late closes all the same: what needs no wait is still written. */
+static int last_drain(struct weft__fiber *self, FILE *stream)
+{
+    if (stream->_mode > 0)
+        return __fwriting(stream) ? weft__stream_flush_wide(self, stream) : 0;
+    size_t size;
+    while ((size = pending(stream)) > 0) {
+        ssize_t wrote = weft__hook_write(self, stream->_fileno, stream->_IO_write_base, size);
+        if (wrote < 0)
+            return failed(stream);
+        memmove(stream->_IO_write_base, stream->_IO_write_base + wrote, size - (size_t)wrote);
+        stream->_IO_write_ptr -= wrote;
+    }
+    return 0;
+}
+
 int weft__stream_finish(struct weft__fiber *self, FILE *stream)
 {
     struct weft__hold own, *hold;
-    if (!self || !weft__stream_waits(stream))
+    if (!self ||
+        !(weft__stream_waits(stream) || (stream->_mode > 0 && weft__stream_waits_wide(stream))))
         return 0;
     hold = weft__stream_enter(self, stream, &own);
-    int result = hold ? weft__stream_drain(self, stream) : -1;
+    int result = hold ? last_drain(self, stream) : -1;
     if (result < 0 && hold)
         __fpurge(stream);
     if (hold)
@@ -260,27 +277,51 @@ size_t weft__hook_fwrite_unlocked(struct weft__fiber *self, const void *data, si
                                       : WEFT__REAL(fwrite_unlocked)(data, size, count, stream);
 }
 
+int weft__hook_putw(struct weft__fiber *self, int word, FILE *stream)
+{
+    return weft__hook_fwrite(self, &word, sizeof word, 1, stream) == 1 ? 0 : EOF;
+}
+
 /* --- flushing */
+
+/* Not begun in a fiber that is late, which may come again. */
+static int flush_wide(struct weft__fiber *self, FILE *stream)
+{
+    int error = weft__checkpoint(self);
+    if (error) {
+        failed(stream);
+        return weft__fail(-error);
+    }
+    return weft__stream_flush_wide(self, stream);
+}
 
 static int flush(struct weft__fiber *self, FILE *stream)
 {
     struct weft__hold own, *hold = weft__stream_enter(self, stream, &own);
     if (!hold)
         return EOF;
-    int result = weft__stream_drain(self, stream);
-    if (result == 0)
+    int result = stream->_mode > 0 ? flush_wide(self, stream) : weft__stream_drain(self, stream);
+    if (result == 0 && stream->_mode <= 0)
         result = WEFT__REAL(fflush_unlocked)(stream);
     weft__stream_leave(hold);
     return result < 0 ? EOF : 0;
 }
 
+static bool may_wait(const FILE *stream)
+{
+    return weft__stream_waits(stream) || (stream->_mode > 0 && weft__stream_waits_wide(stream));
+}
+
 int weft__hook_fflush(struct weft__fiber *self, FILE *stream)
 {
-    return stream && weft__stream_waits(stream) ? flush(self, stream) : WEFT__REAL(fflush)(stream);
+    if (!stream)
+        return weft__flush_all(self);
+    return may_wait(stream) ? flush(self, stream) : WEFT__REAL(fflush)(stream);
 }
 
 int weft__hook_fflush_unlocked(struct weft__fiber *self, FILE *stream)
 {
-    return stream && weft__stream_waits(stream) ? flush(self, stream)
-                                                : WEFT__REAL(fflush_unlocked)(stream);
+    if (!stream)
+        return weft__flush_all(self);
+    return may_wait(stream) ? flush(self, stream) : WEFT__REAL(fflush_unlocked)(stream);
 }

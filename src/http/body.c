@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/fail.h"
+#include "http/exchange.h"
 #include "http/memory.h"
 
 ssize_t weft_http_body_read(struct weft_http_body *body, const void **chunk)
@@ -185,6 +186,16 @@ struct weft_http_body *weft_http_body_memory(struct weft_http_memory *memory, co
     }
     *self = (struct memory_body){ { &memory_operations, false }, data, length, false };
     return &self->body;
+}
+
+bool weft__body_in_memory(const struct weft_http_body *body, struct weft__slice *bytes)
+{
+    if (body->operations != &memory_operations || body->closed) {
+        return false;
+    }
+    const struct memory_body *self = (const struct memory_body *)body;
+    *bytes = weft__slice(self->data, self->read ? 0 : self->length);
+    return true;
 }
 
 /* A function that writes. */

@@ -10,13 +10,14 @@
 
 static void end_idle(struct weft_http_server *server, int64_t now)
 {
-    if (server->options.idle_timeout == WEFT_FOREVER) {
+    int64_t limit = server->stopping ? server->options.stop_idle : server->options.idle_timeout;
+    if (limit == WEFT_FOREVER) {
         return;
     }
     while (!weft__list_empty(&server->idle)) {
         struct weft__connection *first =
             weft__container_of(server->idle.next, struct weft__connection, node);
-        if (now - first->idle_since < server->options.idle_timeout) {
+        if (now - first->idle_since < limit) {
             return;
         }
         weft__connection_expire(first);

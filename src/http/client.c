@@ -141,7 +141,7 @@ static int take_proxy(struct weft_http_client *client, const char *url)
     if (!url) {
         url = weft__proxy_of_environment(origin->secure, origin->host, origin->port);
     }
-    if (!url || !*url || weft__proxy_parse(&client->proxy, &client->memory, url) == 0) {
+    if (!url || !*url || weft__client_proxy_parse(&client->proxy, &client->memory, url) == 0) {
         return 0;
     }
     return errno == EINVAL || errno == EPROTONOSUPPORT

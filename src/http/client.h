@@ -68,7 +68,7 @@ struct weft_http_client {
     struct weft_http_handler handler;        /* client_handler.c */
     struct weft_http_client_options options; /* numbers only, with the defaults filled in */
     struct weft__origin origin;
-    struct weft__proxy proxy;
+    struct weft__client_proxy proxy;
     struct weft__tls_client *tls; /* NULL: plain HTTP */
     struct weft__http1_limits limits;
     struct weft__http1_field *fields; /* where heads are parsed; a parse never parks */

@@ -26,7 +26,7 @@ static char *decode(struct weft_http_memory *memory, struct weft__slice text)
     return copy;
 }
 
-static int take_user(struct weft__proxy *proxy, struct weft_http_memory *memory,
+static int take_user(struct weft__client_proxy *proxy, struct weft_http_memory *memory,
                      struct weft__slice user)
 {
     if (user.length == 0) {
@@ -50,7 +50,8 @@ static int take_user(struct weft__proxy *proxy, struct weft_http_memory *memory,
     return proxy->authorization ? 0 : -1;
 }
 
-int weft__proxy_parse(struct weft__proxy *proxy, struct weft_http_memory *memory, const char *text)
+int weft__client_proxy_parse(struct weft__client_proxy *proxy, struct weft_http_memory *memory,
+                             const char *text)
 {
     struct weft__url url;
     const char *rest = strstr(text, "://");
@@ -67,7 +68,7 @@ int weft__proxy_parse(struct weft__proxy *proxy, struct weft_http_memory *memory
         weft__url_authority_parse(url.authority, &authority) < 0) {
         return weft__fail(EINVAL);
     }
-    *proxy = (struct weft__proxy){ .kind = socks ? WEFT__PROXY_SOCKS5 : WEFT__PROXY_HTTP };
+    *proxy = (struct weft__client_proxy){ .kind = socks ? WEFT__PROXY_SOCKS5 : WEFT__PROXY_HTTP };
     proxy->port = authority.port ? authority.port : socks ? SOCKS_PORT : url.port;
     proxy->host = weft__memory_copy(memory, url.host.data, url.host.length);
     return proxy->host ? take_user(proxy, memory, url.user) : -1;

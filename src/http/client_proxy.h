@@ -14,7 +14,7 @@ enum weft__proxy_kind {
     WEFT__PROXY_SOCKS5,
 };
 
-struct weft__proxy {
+struct weft__client_proxy {
     enum weft__proxy_kind kind;
     const char *host;
     uint16_t port;
@@ -24,7 +24,8 @@ struct weft__proxy {
 };
 
 /** Read a proxy's URL: http, socks5 or socks5h. 0; -1: EINVAL, ENOMEM. */
-int weft__proxy_parse(struct weft__proxy *proxy, struct weft_http_memory *memory, const char *url);
+int weft__client_proxy_parse(struct weft__client_proxy *proxy, struct weft_http_memory *memory,
+                             const char *url);
 
 /** The proxy that the environment names for an origin; NULL: none. */
 const char *weft__proxy_of_environment(bool secure, const char *host, uint16_t port);

@@ -130,7 +130,7 @@ static unsigned char byte_at(const struct weft__stream *stream, size_t at)
 
 static int greet(struct weft__call *call, struct weft__stream *stream, int64_t deadline)
 {
-    const struct weft__proxy *proxy = &call->client->proxy;
+    const struct weft__client_proxy *proxy = &call->client->proxy;
     const unsigned char greeting[] = { 5, proxy->user ? 2 : 1, 0, 2 };
     if (send_all(call, stream, greeting, proxy->user ? 4 : 3, deadline) < 0 ||
         have(call, stream, 2, deadline) < 0) {
@@ -150,7 +150,7 @@ static int greet(struct weft__call *call, struct weft__stream *stream, int64_t d
 
 static int log_in(struct weft__call *call, struct weft__stream *stream, int64_t deadline)
 {
-    const struct weft__proxy *proxy = &call->client->proxy;
+    const struct weft__client_proxy *proxy = &call->client->proxy;
     unsigned char message[3 + 2 * 255];
     size_t name = strlen(proxy->user);
     size_t password = strlen(proxy->password);

@@ -10,6 +10,7 @@
 #include <weft/time.h>
 
 #include "http/exchange.h"
+#include "http/first.h"
 
 #define LINGER_TIME (2 * WEFT_SECOND)
 
@@ -17,6 +18,7 @@ static void close_connection(struct weft__connection *connection)
 {
     struct weft_http_server *server = connection->server;
     weft__list_remove(&connection->node);
+    weft__connection_forget(connection);
     weft__stream_close(&connection->stream);
     server->stats.connections--;
     free(connection);
@@ -30,6 +32,13 @@ static enum weft__next begin(struct weft__connection *connection)
             return begun < 0 ? WEFT__NEXT_CLOSE : WEFT__NEXT_IDLE;
         }
         connection->begun = true;
+    }
+    if (!connection->known) {
+        int known = connection->expired ? -1 : weft__connection_choose(connection);
+        if (known <= 0) {
+            return known < 0 ? WEFT__NEXT_CLOSE : WEFT__NEXT_IDLE;
+        }
+        connection->known = true;
     }
     return WEFT__NEXT_REQUEST;
 }
@@ -71,7 +80,8 @@ static int connection_ready(void *argument)
     if (next == WEFT__NEXT_WAIT) {
         return 1; /* it stays among the busy: nothing but its own protocol ends it */
     }
-    if (next == WEFT__NEXT_IDLE && !server->stopping) {
+    /* One that was told that it may go on before the server stopped may do so once more. */
+    if (next == WEFT__NEXT_IDLE && (!server->stopping || server->options.stop_idle > 0)) {
         weft__stream_release(&connection->stream);
         connection->idle_since = weft_now();
         weft__list_remove(&connection->node);
@@ -115,7 +125,9 @@ void weft__connection_open(struct weft_http_server *server, int fd)
         return;
     }
     connection->server = server;
-    connection->begun = !server->tls;
+    connection->begun = !weft__server_looks_first(server);
+    connection->known = server->options.http1_only;
+    weft__list_init(&connection->kin);
     connection->idle_since = weft_now();
     weft__stream_init(&connection->stream, fd, &server->pool,
                       server->limits.head + WEFT__HTTP1_ROOM, server->options.write_timeout);

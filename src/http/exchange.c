@@ -28,7 +28,7 @@ static void answer_failure(struct weft__exchange *exchange, int error)
                             stopped ? "Service Unavailable\n" : "Internal Server Error\n");
 }
 
-static void handle(struct weft__exchange *exchange)
+void weft__exchange_handle(struct weft__exchange *exchange)
 {
     struct weft_http_server *server = exchange->connection->server;
     struct weft_http_response *response = &exchange->response;
@@ -51,7 +51,7 @@ static void handle(struct weft__exchange *exchange)
 static enum weft__next answer(struct weft__exchange *exchange)
 {
     struct weft__connection *connection = exchange->connection;
-    handle(exchange);
+    weft__exchange_handle(exchange);
     if (exchange->upgrade.begin && exchange->response.status == 101) {
         weft__gone_fini(exchange); /* what comes now is no request */
         return exchange->upgrade.begin(exchange, exchange->upgrade.argument);

@@ -51,8 +51,8 @@ int weft_http_request_cancel_if_gone(struct weft_http_request *request)
     if (!exchange) {
         return weft__fail(ENOTSUP);
     }
-    if (exchange->gone) {
-        return 0;
+    if (exchange->gone || exchange->h2) {
+        return 0; /* a stream's handler is always cancelled when the client is gone */
     }
     struct weft__gone *gone = weft_http_allocate(&exchange->memory, sizeof(*gone));
     if (!gone) {

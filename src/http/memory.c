@@ -28,13 +28,18 @@ void weft__memory_init(struct weft_http_memory *memory)
     memory->deferred = NULL;
 }
 
-void weft__memory_fini(struct weft_http_memory *memory)
+void weft__memory_leave(struct weft_http_memory *memory)
 {
     while (memory->deferred) {
         struct weft__memory_deferred *deferred = memory->deferred;
         memory->deferred = deferred->next;
         deferred->function(deferred->argument);
     }
+}
+
+void weft__memory_fini(struct weft_http_memory *memory)
+{
+    weft__memory_leave(memory);
     while (memory->blocks) {
         struct weft__memory_block *block = memory->blocks;
         memory->blocks = block->next;
@@ -107,6 +112,9 @@ void *weft__memory_keep(struct weft_http_memory *memory, const void *data, size_
 
 char *weft__memory_vformat(struct weft_http_memory *memory, const char *format, va_list args)
 {
+    if (!strchr(format, '%')) {
+        return weft__memory_keep(memory, format, strlen(format) + 1);
+    }
     /* Most texts fit into what is left of the row, so that they are formatted once. */
     va_list again;
     va_copy(again, args);

@@ -33,6 +33,9 @@ struct weft_http_memory {
 /** Begin, empty. */
 void weft__memory_init(struct weft_http_memory *memory);
 
+/** Run what was deferred. The memory stays. */
+void weft__memory_leave(struct weft_http_memory *memory);
+
 /** Run what was deferred, free everything. */
 void weft__memory_fini(struct weft_http_memory *memory);
 

@@ -1,13 +1,11 @@
 /* What handlers do with requests and responses, apart from I/O. */
 #include <weft/http/message.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/fail.h"
+#include "http/address.h"
 #include "http/exchange.h"
 #include "http/headers.h"
 #include "proto/url.h"
@@ -60,31 +58,21 @@ const char *weft_http_request_query(struct weft_http_request *request, const cha
 const char *weft_http_request_peer(struct weft_http_request *request)
 {
     const struct weft__exchange *exchange = request->connection_;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } name;
-    socklen_t size = sizeof(name);
-    char text[INET6_ADDRSTRLEN];
+    struct weft__address address;
+    char text[WEFT__ADDRESS_TEXT];
+    if (request->peer_) {
+        return request->peer_;
+    }
     if (!exchange) {
         errno = ENOTCONN;
         return NULL;
     }
-    if (getpeername(exchange->connection->stream.fd, &name.any, &size) < 0) {
+    if (weft__connection_peer(exchange->connection, &address) < 0) {
         return NULL;
     }
-    switch (name.any.sa_family) {
-    case AF_INET:
-        inet_ntop(AF_INET, &name.v4.sin_addr, text, sizeof(text));
-        return weft_http_format(request->memory, "%s:%u", text, ntohs(name.v4.sin_port));
-    case AF_INET6:
-        inet_ntop(AF_INET6, &name.v6.sin6_addr, text, sizeof(text));
-        return weft_http_format(request->memory, "[%s]:%u", text, ntohs(name.v6.sin6_port));
-    default:
-        return "unix";
-    }
+    weft__address_format(&address, text);
+    request->peer_ = weft__memory_copy(request->memory, text, strlen(text));
+    return request->peer_;
 }
 
 static int answer(struct weft_http_response *response, int status, struct weft__slice type,

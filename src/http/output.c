@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
+#include "http/filter.h"
 
 enum {
     CHUNK_END = 2, /* the CR LF behind a chunk */
@@ -47,7 +48,7 @@ static int transmit_out(struct weft_http_stream *stream)
     int result = weft__stream_send_one(&stream->connection->stream, stream->out, stream->used);
     stream->sending = false;
     stream->used = 0;
-    stream->last = stream->connection->server->clock;
+    stream->last = stream->connection ? stream->connection->server->clock : 0;
     return result < 0 ? broken(stream, errno) : 0;
 }
 
@@ -96,6 +97,9 @@ int weft_http_stream_write(struct weft_http_stream *stream, const void *data, si
 {
     if (length == 0 && !stream->broken) {
         return 0;
+    }
+    if (stream->filter) {
+        return weft__filter_write(stream->filter, data, length);
     }
     if (admit(stream, length) < 0) {
         return -1;
@@ -162,10 +166,13 @@ int weft_http_stream_uncork(struct weft_http_stream *stream)
 
 int weft_http_stream_flush(struct weft_http_stream *stream)
 {
+    if (stream->filter) {
+        return weft__filter_flush(stream->filter);
+    }
     if (admit(stream, 0) < 0) {
         return -1;
     }
-    return stream->used ? transmit_out(stream) : 0;
+    return stream->used || stream->sink ? transmit_out(stream) : 0;
 }
 
 bool weft_http_stream_stopping(const struct weft_http_stream *stream)
@@ -188,7 +195,10 @@ int weft__output_end(struct weft_http_stream *stream)
         }
         append(stream, LAST, sizeof(LAST) - 1);
     }
-    return stream->used ? transmit_out(stream) : 0;
+    if (stream->used && transmit_out(stream) < 0) {
+        return -1;
+    }
+    return stream->sink && stream->sink->end ? stream->sink->end(stream) : 0;
 }
 
 void weft__output_fini(struct weft_http_stream *stream)
@@ -198,21 +208,47 @@ void weft__output_fini(struct weft_http_stream *stream)
     stream->heap = NULL;
 }
 
-void weft__output_beat(struct weft_http_stream *stream, int64_t now)
+bool weft__output_idle(const struct weft_http_stream *stream)
 {
-    static const char COMMENT[] = "3\r\n:\n\n\r\n";
-    if (stream->broken || stream->sending || stream->used ||
-        now - stream->last < stream->interval) {
+    return !stream->broken && !stream->sending && !stream->used &&
+           (!stream->filter || weft__filter_idle(stream->filter));
+}
+
+void weft__output_offer(struct weft_http_stream *stream, const char *data, size_t length,
+                        int64_t now)
+{
+    char framed[WEFT__HTTP1_CHUNK_HEAD + WEFT__OFFER_MAX + CHUNK_END];
+    size_t size = 0;
+    stream->last = now;
+    if (stream->filter) {
+        weft__filter_offer(stream->filter, data, length, now);
         return;
     }
-    size_t skip = stream->framing == WEFT__FRAMING_CHUNKED ? 0 : 3;
-    const char *text = COMMENT + skip;
-    size_t length = skip ? 3 : sizeof(COMMENT) - 1;
-    ssize_t sent = weft__stream_try_send(&stream->connection->stream, text, length);
-    stream->last = now;
+    if (stream->sink) {
+        stream->sink->beat(stream, data, length);
+        return;
+    }
+    bool chunked = stream->framing == WEFT__FRAMING_CHUNKED;
+    if (chunked) {
+        size = weft__http1_chunk_head(framed, length);
+    }
+    memcpy(framed + size, data, length);
+    size += length;
+    if (chunked) {
+        memcpy(framed + size, "\r\n", CHUNK_END);
+        size += CHUNK_END;
+    }
+    ssize_t sent = weft__stream_try_send(&stream->connection->stream, framed, size);
     if (sent < 0) {
         stream->broken = errno;
     } else if (sent > 0 || stream->connection->stream.tls) {
-        append(stream, text + sent, length - (size_t)sent); /* goes first with the next write */
+        append(stream, framed + sent, size - (size_t)sent);
+    }
+}
+
+void weft__output_beat(struct weft_http_stream *stream, int64_t now)
+{
+    if (now - stream->last >= stream->interval && weft__output_idle(stream)) {
+        weft__output_offer(stream, ":\n\n", 3, now);
     }
 }

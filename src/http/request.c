@@ -88,14 +88,16 @@ static int take_body(struct weft__exchange *exchange, struct weft__http1_head *h
         (head->framing == WEFT__HTTP1_BODY_LENGTH && head->content_length == 0)) {
         return 0;
     }
-    struct weft__request_body *body = weft_http_allocate(&exchange->memory, sizeof(*body));
-    if (!body) {
+    struct weft__http1_request_body *decoded =
+        weft_http_allocate(&exchange->memory, sizeof(*decoded));
+    if (!decoded) {
         return -1;
     }
-    memset(body, 0, sizeof(*body));
+    memset(decoded, 0, sizeof(*decoded));
+    decoded->head = head;
+    struct weft__request_body *body = &decoded->base;
     body->body.operations = &weft__request_body_operations;
     body->exchange = exchange;
-    body->head = head;
     body->length = head->framing == WEFT__HTTP1_BODY_LENGTH ? head->content_length : UINT64_MAX;
     body->limit = exchange->connection->server->options.max_body;
     body->expects = head->expect_continue;

@@ -10,7 +10,8 @@ enum {
     INPUT_MAX = 65536, /* most bytes of a body that are received ahead of the handler */
 };
 
-static ssize_t fail(struct weft__request_body *body, int error, unsigned status, const char *reason)
+int weft__request_body_fail(struct weft__request_body *body, int error, unsigned status,
+                            const char *reason)
 {
     body->failure = error;
     body->status = status;
@@ -18,48 +19,49 @@ static ssize_t fail(struct weft__request_body *body, int error, unsigned status,
     return weft__fail(error);
 }
 
-static ssize_t fail_decoding(struct weft__request_body *body)
+static int fail_decoding(struct weft__http1_request_body *body)
 {
     enum weft__http1_error error = body->decoder.error;
-    return fail(body, error == WEFT__HTTP1_BODY_TOO_LARGE ? EMSGSIZE : EBADMSG,
-                weft__http1_error_status(error), weft__http1_error_message(error));
+    return weft__request_body_fail(
+        &body->base, error == WEFT__HTTP1_BODY_TOO_LARGE ? EMSGSIZE : EBADMSG,
+        weft__http1_error_status(error), weft__http1_error_message(error));
 }
 
 /* "100 Continue", once the handler wants a body that the client keeps back. */
-static int invite(struct weft__request_body *body)
+static int invite(struct weft__http1_request_body *body)
 {
     static const char INVITATION[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct weft__stream *stream = &body->exchange->connection->stream;
-    body->expects = false;
+    struct weft__stream *stream = &body->base.exchange->connection->stream;
+    body->base.expects = false;
     if (stream->in.length > 0) {
         return 0; /* it did not wait */
     }
     return weft__stream_send_one(stream, INVITATION, sizeof(INVITATION) - 1);
 }
 
-static ssize_t begin(struct weft__request_body *body)
+static int begin(struct weft__http1_request_body *body)
 {
-    body->begun = true;
-    if (weft__http1_body_init(&body->decoder, body->head, NULL, 0, body->limit) < 0) {
+    body->base.begun = true;
+    if (weft__http1_body_init(&body->decoder, body->head, NULL, 0, body->base.limit) < 0) {
         return fail_decoding(body);
     }
     body->head = NULL;
-    if (body->expects && invite(body) < 0) {
-        return fail(body, errno, 0, NULL);
+    if (body->base.expects && invite(body) < 0) {
+        return weft__request_body_fail(&body->base, errno, 0, NULL);
     }
     return 0;
 }
 
 /* From here on the input goes to another buffer: the request's texts stay in the old one. */
-static int make_room(struct weft__request_body *body)
+static int make_room(struct weft__http1_request_body *body)
 {
-    struct weft__exchange *exchange = body->exchange;
+    struct weft__exchange *exchange = body->base.exchange;
     struct weft__buffer *in = &exchange->connection->stream.in;
     if (exchange->head_bytes.data || !in->data) {
         return 0;
     }
     struct weft__slice left = weft__buffer_slice(in);
-    uint64_t missing = body->length - body->decoder.received - left.length;
+    uint64_t missing = body->base.length - body->decoder.received - left.length;
     exchange->head_bytes = *in;
     weft__buffer_init(in, INPUT_MAX > in->limit ? INPUT_MAX : in->limit);
     char *room = weft__buffer_reserve(
@@ -69,7 +71,7 @@ static int make_room(struct weft__request_body *body)
 
 /* Time left: a fixed part, and more for what has come (a slow line is no attack, a stalled one is).
  */
-static int64_t patience(struct weft__request_body *body)
+int64_t weft__request_body_patience(struct weft__request_body *body)
 {
     int64_t fixed = body->exchange->connection->server->options.body_timeout;
     if (fixed == WEFT_FOREVER) {
@@ -79,50 +81,53 @@ static int64_t patience(struct weft__request_body *body)
     if (body->started == 0) {
         body->started = now;
     }
-    uint64_t earned = body->decoder.received / WEFT_HTTP_BODY_RATE;
+    uint64_t earned = body->received / WEFT_HTTP_BODY_RATE;
     int64_t bonus = earned > 1000000 ? 1000000 * WEFT_SECOND : (int64_t)earned * WEFT_SECOND;
     return body->started + fixed + bonus - now;
 }
 
-static ssize_t receive(struct weft__request_body *body)
+static ssize_t receive(struct weft__http1_request_body *body)
 {
-    struct weft__stream *stream = &body->exchange->connection->stream;
+    struct weft__request_body *base = &body->base;
+    struct weft__stream *stream = &base->exchange->connection->stream;
     if (make_room(body) < 0) {
-        return fail(body, errno, 503, "the server is out of memory");
+        return weft__request_body_fail(base, errno, 503, "the server is out of memory");
     }
     ssize_t got = weft__stream_try_fill(stream);
     if (got < 0 && errno == EAGAIN) {
-        got = weft__stream_fill(stream, patience(body));
+        base->received = body->decoder.received;
+        got = weft__stream_fill(stream, weft__request_body_patience(base));
     }
     if (got > 0) {
         return got;
     }
     if (got == 0) {
         if (weft__http1_body_end(&body->decoder) == WEFT__HTTP1_DONE) {
-            body->done = true;
+            base->done = true;
             return 0;
         }
         return fail_decoding(body);
     }
     if (errno == ETIMEDOUT) {
-        return fail(body, ETIMEDOUT, 408, "the request's body came too slowly");
+        return weft__request_body_fail(base, ETIMEDOUT, 408, "the request's body came too slowly");
     }
-    return fail(body, errno, 0, NULL);
+    return weft__request_body_fail(base, errno, 0, NULL);
 }
 
-static ssize_t request_read(struct weft_http_body *base, const void **chunk)
+static ssize_t request_read(struct weft_http_body *any, const void **chunk)
 {
-    struct weft__request_body *body = (struct weft__request_body *)base;
-    struct weft__buffer *in = &body->exchange->connection->stream.in;
-    if (body->failure) {
-        return weft__fail(body->failure);
+    struct weft__http1_request_body *body = (struct weft__http1_request_body *)any;
+    struct weft__request_body *base = &body->base;
+    struct weft__buffer *in = &base->exchange->connection->stream.in;
+    if (base->failure) {
+        return weft__fail(base->failure);
     }
-    if (!body->begun && begin(body) < 0) {
+    if (!base->begun && begin(body) < 0) {
         return -1;
     }
     weft__buffer_consume(in, body->pending);
     body->pending = 0;
-    while (!body->done) {
+    while (!base->done) {
         struct weft__slice bytes = weft__buffer_slice(in);
         struct weft__slice data;
         size_t used = 0;
@@ -137,28 +142,29 @@ static ssize_t request_read(struct weft_http_body *base, const void **chunk)
             return fail_decoding(body);
         }
         weft__buffer_consume(in, used);
-        body->done = result == WEFT__HTTP1_DONE;
-        if (!body->done && receive(body) < 0) {
+        base->done = result == WEFT__HTTP1_DONE;
+        if (!base->done && receive(body) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int64_t request_length(struct weft_http_body *base)
+static int64_t request_length(struct weft_http_body *any)
 {
-    const struct weft__request_body *body = (struct weft__request_body *)base;
-    if (body->done) {
+    const struct weft__http1_request_body *body = (struct weft__http1_request_body *)any;
+    if (body->base.done) {
         return 0;
     }
-    return body->length > INT64_MAX ? -1 : (int64_t)(body->length - body->decoder.received);
+    return body->base.length > INT64_MAX ? -1
+                                         : (int64_t)(body->base.length - body->decoder.received);
 }
 
-static bool request_ready(struct weft_http_body *base)
+static bool request_ready(struct weft_http_body *any)
 {
-    const struct weft__request_body *body = (struct weft__request_body *)base;
-    return body->done || body->failure ||
-           body->exchange->connection->stream.in.length > body->pending;
+    const struct weft__http1_request_body *body = (struct weft__http1_request_body *)any;
+    return body->base.done || body->base.failure ||
+           body->base.exchange->connection->stream.in.length > body->pending;
 }
 
 const struct weft_http_body_operations weft__request_body_operations = {
@@ -194,9 +200,34 @@ int weft__request_body_finish(struct weft__exchange *exchange)
             return -1;
         }
     }
-    weft__buffer_consume(&exchange->connection->stream.in, body->pending);
-    body->pending = 0;
+    struct weft__http1_request_body *decoded = (struct weft__http1_request_body *)body;
+    weft__buffer_consume(&exchange->connection->stream.in, decoded->pending);
+    decoded->pending = 0;
     return 0;
+}
+
+/* What stands for the body of a request that has none. */
+static struct weft__request_body *empty_body(struct weft__exchange *exchange)
+{
+    struct weft__request_body *body = weft_http_allocate(&exchange->memory, sizeof(*body));
+    if (body) {
+        *body = (struct weft__request_body){ .exchange = exchange, .begun = true, .done = true };
+        exchange->body = body;
+    }
+    return body;
+}
+
+void weft__request_body_blame(struct weft_http_request *request, int error, unsigned status,
+                              const char *reason)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (!exchange) {
+        return;
+    }
+    struct weft__request_body *body = exchange->body ? exchange->body : empty_body(exchange);
+    if (body && !body->failure) {
+        weft__request_body_fail(body, error, status, reason);
+    }
 }
 
 int weft_http_request_limit_body(struct weft_http_request *request, size_t limit)

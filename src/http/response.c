@@ -24,7 +24,7 @@ struct plan {
 };
 
 /* Fields that are the server's to set; a handler's are left out. */
-static bool is_own(const struct weft_http_field *field)
+bool weft__response_own_field(const struct weft_http_field *field)
 {
     struct weft__slice name = weft__field_name(field);
     switch (name.length) {
@@ -49,10 +49,25 @@ static int promised_length(const struct weft_http_headers *headers, uint64_t *le
     return weft__parse_decimal(weft__slice_string(text), length) < 0 ? -1 : 1;
 }
 
-static bool has_no_body(const struct weft__exchange *exchange)
+bool weft__response_bodyless(const struct weft__exchange *exchange)
 {
     int status = exchange->response.status;
     return status == 204 || status == 304;
+}
+
+int weft__response_length(struct weft__exchange *exchange, uint64_t *length)
+{
+    struct weft_http_response *response = &exchange->response;
+    int promised = promised_length(&response->headers, length);
+    if (promised < 0) {
+        return weft__fail(EINVAL);
+    }
+    if (promised == 0) {
+        int64_t known = weft_http_body_length(response->body);
+        promised = known >= 0;
+        *length = known >= 0 ? (uint64_t)known : 0;
+    }
+    return promised;
 }
 
 /* How the body's end is told (RFC 9112, 6). 0; -1 the handler's promise makes no sense. */
@@ -60,20 +75,16 @@ static int make_plan(struct weft__exchange *exchange, struct plan *plan)
 {
     struct weft_http_response *response = &exchange->response;
     uint64_t length = 0;
-    int promised = promised_length(&response->headers, &length);
+    int promised = weft__response_length(exchange, &length);
     if (promised < 0) {
-        return weft__fail(EINVAL);
+        return -1;
     }
-    if (promised == 0) {
-        int64_t known = weft_http_body_length(response->body);
-        promised = known >= 0;
-        length = known >= 0 ? (uint64_t)known : 0;
-    }
-    *plan = (struct plan){ .length = length, .tell_length = promised && !has_no_body(exchange) };
+    *plan = (struct plan){ .length = length,
+                           .tell_length = promised && !weft__response_bodyless(exchange) };
     plan->has_date = weft_http_headers_get(&response->headers, "date") != NULL;
     plan->keep = exchange->client_keeps && !exchange->connection->server->stopping &&
                  weft__request_body_droppable(exchange);
-    if (has_no_body(exchange)) {
+    if (weft__response_bodyless(exchange)) {
         plan->framing = WEFT__FRAMING_NONE;
     } else if (promised) {
         plan->framing = WEFT__FRAMING_LENGTH;
@@ -145,7 +156,7 @@ static char *put_head(char *at, struct weft__exchange *exchange, const struct pl
         at = put(at, date.data, date.length);
     }
     for (size_t i = 0; i < headers->count; i++) {
-        if (!is_own(&headers->fields[i])) {
+        if (!weft__response_own_field(&headers->fields[i])) {
             at = put_field(at, &headers->fields[i]);
         }
     }
@@ -182,7 +193,7 @@ static int pump(struct weft_http_stream *stream, struct weft_http_body *body)
     return length < 0 ? -1 : 0;
 }
 
-static int send_body(struct weft_http_stream *stream, struct weft_http_body *body)
+int weft__response_body(struct weft_http_stream *stream, struct weft_http_body *body)
 {
     if (body && !body->closed) {
         int sent =
@@ -193,6 +204,15 @@ static int send_body(struct weft_http_stream *stream, struct weft_http_body *bod
     }
     stream->corked = false;
     return weft__output_end(stream);
+}
+
+void weft__response_cut(struct weft__exchange *exchange, const struct weft_http_stream *stream,
+                        int error)
+{
+    if (error && !stream->broken && !weft_cancelled()) {
+        weft_log(WEFT_LOG_ERROR, "http: %s %s: the body was cut short: %s",
+                 exchange->request.method, exchange->request.path, strerror(error));
+    }
 }
 
 /* A cut body that only its connection's end delimits must not look complete. */
@@ -211,13 +231,10 @@ static int send_planned(struct weft__exchange *exchange, const struct plan *plan
         stream->framing = WEFT__FRAMING_NONE;
         result = weft__output_end(stream);
     } else {
-        result = send_body(stream, body);
+        result = weft__response_body(stream, body);
     }
     int error = result < 0 ? errno : 0;
-    if (error && !stream->broken && !weft_cancelled()) {
-        weft_log(WEFT_LOG_ERROR, "http: %s %s: the body was cut short: %s",
-                 exchange->request.method, exchange->request.path, strerror(error));
-    }
+    weft__response_cut(exchange, stream, error);
     if (error && plan->framing == WEFT__FRAMING_CLOSE) {
         reset_on_close(exchange->connection);
     }
@@ -251,16 +268,22 @@ static int begin(struct weft__exchange *exchange, const struct plan *plan,
     return 0;
 }
 
+int weft__response_replace(struct weft__exchange *exchange)
+{
+    struct weft_http_response *response = &exchange->response;
+    weft_log(WEFT_LOG_ERROR, "http: %s %s: the handler's status %d or content-length is invalid",
+             exchange->request.method, exchange->request.path, response->status);
+    weft__response_reset(response, EINVAL);
+    return weft_http_response_text(response, 500, "Internal Server Error\n");
+}
+
 int weft__response_send(struct weft__exchange *exchange)
 {
     struct weft_http_response *response = &exchange->response;
     struct plan plan;
+    exchange->begun = true;
     if (response->status < 200 || response->status > 599 || make_plan(exchange, &plan) < 0) {
-        weft_log(WEFT_LOG_ERROR,
-                 "http: %s %s: the handler's status %d or content-length is invalid",
-                 exchange->request.method, exchange->request.path, response->status);
-        weft__response_reset(response, EINVAL);
-        weft_http_response_text(response, 500, "Internal Server Error\n");
+        weft__response_replace(exchange);
         if (make_plan(exchange, &plan) < 0) {
             return -1;
         }
@@ -274,6 +297,31 @@ int weft__response_send(struct weft__exchange *exchange)
     return send_planned(exchange, &plan, &stream);
 }
 
+/* Status line and fields of a head that no body follows, into room of head_size(). */
+static char *put_short_head(char *at, unsigned status, const struct weft_http_headers *headers)
+{
+    at = put_status(at, status);
+    for (size_t i = 0; headers && i < headers->count; i++) {
+        if (!weft__response_own_field(&headers->fields[i])) {
+            at = put_field(at, &headers->fields[i]);
+        }
+    }
+    return at;
+}
+
+int weft__response_interim(struct weft__exchange *exchange, unsigned status,
+                           const struct weft_http_headers *headers)
+{
+    const struct weft_http_headers none = { 0 };
+    char *head = weft_http_allocate(&exchange->memory, head_size(headers ? headers : &none));
+    if (!head) {
+        return -1;
+    }
+    char *at = put_short_head(head, status, headers);
+    at = PUT(at, "\r\n");
+    return weft__stream_send_one(&exchange->connection->stream, head, (size_t)(at - head));
+}
+
 int weft__response_switch(struct weft__exchange *exchange, const char *protocol)
 {
     const struct weft_http_headers *headers = &exchange->response.headers;
@@ -281,18 +329,33 @@ int weft__response_switch(struct weft__exchange *exchange, const char *protocol)
     if (!head) {
         return -1;
     }
-    char *at = put_status(head, 101);
+    char *at = put_short_head(head, 101, headers);
     struct weft__slice date = weft__server_date(exchange->connection->server);
     at = put(at, date.data, date.length);
-    for (size_t i = 0; i < headers->count; i++) {
-        if (!is_own(&headers->fields[i])) {
-            at = put_field(at, &headers->fields[i]);
-        }
-    }
     at = PUT(at, "connection: Upgrade\r\nupgrade: ");
     at = put(at, protocol, strlen(protocol));
     at = PUT(at, "\r\n\r\n");
     return weft__stream_send_one(&exchange->connection->stream, head, (size_t)(at - head));
+}
+
+int weft_http_request_interim(struct weft_http_request *request, int status,
+                              const struct weft_http_headers *headers)
+{
+    struct weft__exchange *exchange = request->connection_;
+    if (!exchange) {
+        return weft__fail(ENOTSUP);
+    }
+    if (status < 102 || status > 199) {
+        return weft__fail(EINVAL);
+    }
+    if (exchange->begun) {
+        return weft__fail(EALREADY);
+    }
+    if (request->version < 11) {
+        return 0;
+    }
+    return exchange->h2 ? weft__h2_interim(exchange, (unsigned)status, headers)
+                        : weft__response_interim(exchange, (unsigned)status, headers);
 }
 
 void weft__response_reset(struct weft_http_response *response, int error)

@@ -94,6 +94,7 @@ static int run(struct weft_http_route *route, struct weft_http_request *request,
         }
         return weft_http_response_text(response, 400, "The path has a broken percent code.\n");
     }
+    request->route = route->path;
     return weft_http_call(&route->handler, request, response);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "http/exchange.h"
+#include "http/first.h"
 
 enum {
     HANDSHAKE = 0x16 /* the first byte of a TLS connection: RFC 8446, 5.1 */
@@ -15,7 +16,8 @@ enum {
 
 #define LOOK_AGAIN_AFTER (2 * WEFT_SECOND)
 
-static const unsigned char PROTOCOLS[] = "\x08http/1.1\x08http/1.0";
+/* The most wanted first; the first entry is left out of a server without HTTP/2. */
+static const unsigned char PROTOCOLS[] = "\x02h2\x08http/1.1\x08http/1.0";
 
 _Static_assert(WEFT_HTTP_CERTIFICATES_MAX == WEFT__TLS_CERTIFICATES_MAX, "one limit, two names");
 
@@ -33,14 +35,16 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
         all[i] =
             (struct weft__tls_files){ tls->certificates[i].certificate, tls->certificates[i].key };
     }
+    size_t skip = server->options.http1_only ? 3 : 0;
     struct weft__tls_options options = {
         .files = all,
         .count = tls->certificates ? tls->count : 0,
         .client_authority = tls->client_authority,
         .client_optional = tls->client_optional,
         .minimum = tls->minimum ? tls->minimum : 12,
-        .protocols = PROTOCOLS,
-        .protocols_length = sizeof(PROTOCOLS) - 1,
+        .protocols = PROTOCOLS + skip,
+        .protocols_length = sizeof(PROTOCOLS) - 1 - skip,
+        .tickets = tls->tickets,
     };
     server->tls = weft__tls_server_new(&options);
     server->tls_plain = tls->plain;
@@ -88,6 +92,10 @@ static int shake_hands(struct weft__connection *connection)
 int weft__connection_begin(struct weft__connection *connection)
 {
     unsigned char first;
+    int known = weft__connection_identify(connection);
+    if (known <= 0 || !connection->server->tls) {
+        return known;
+    }
     ssize_t got = recv(connection->stream.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got <= 0) {
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;

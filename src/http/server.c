@@ -8,6 +8,7 @@
 #include <weft/time.h>
 
 #include "base/fail.h"
+#include "http/first.h"
 #include "http/server.h"
 
 enum {
@@ -15,6 +16,8 @@ enum {
 };
 
 #define ACCEPT_PAUSE (100 * WEFT_MILLISECOND)
+#define PAUSE_TOLD_EACH (10 * WEFT_SECOND)
+#define OTHERS_PAUSE WEFT_MILLISECOND
 
 static size_t size_or(size_t value, size_t usual)
 {
@@ -38,6 +41,11 @@ static void fill_in(struct weft_http_options *options)
     options->max_head = size_or(options->max_head, 32768);
     options->max_fields = size_or(options->max_fields, 100);
     options->max_body = size_or(options->max_body, (size_t)1 << 20);
+    options->http1_only |= !weft__http2_built;
+    options->max_streams = size_or(options->max_streams, 100);
+    options->max_streams = options->max_streams < INT32_MAX ? options->max_streams : INT32_MAX;
+    options->max_resets = size_or(options->max_resets, 200);
+    options->max_controls = size_or(options->max_controls, 1000);
     options->head_timeout = time_or(options->head_timeout, 10 * WEFT_SECOND);
     options->idle_timeout = time_or(options->idle_timeout, 60 * WEFT_SECOND);
     options->body_timeout = time_or(options->body_timeout, 20 * WEFT_SECOND);
@@ -55,7 +63,8 @@ static int check(const struct weft_http_options *options)
     } else if (options->max_head > (size_t)1 << 24) {
         wrong = "max_head is above 16 MiB";
     } else if (options->head_timeout < 0 || options->idle_timeout < 0 ||
-               options->body_timeout < 0 || options->write_timeout < 0 || options->grace < 0) {
+               options->body_timeout < 0 || options->write_timeout < 0 || options->grace < 0 ||
+               options->stop_idle < 0) {
         wrong = "a time limit is negative";
     } else if (options->backlog < 0) {
         wrong = "the backlog is negative";
@@ -103,11 +112,12 @@ struct weft_http_server *weft_http_server_new(const struct weft_http_options *op
     }
     server->options = filled;
     server->options.tls = NULL; /* borrowed for this call only */
+    server->options.proxies = NULL;
     server->listener.fd = -1;
     prepare(server);
     server->fields = calloc(filled.max_fields, sizeof(*server->fields));
     if (!server->fields || (filled.tls && weft__server_secure(server, filled.tls) < 0) ||
-        open_listener(server) < 0) {
+        weft__server_peers(server, &filled) < 0 || open_listener(server) < 0) {
         int error = errno;
         weft_http_server_free(server);
         errno = error;
@@ -125,8 +135,12 @@ void weft_http_server_free(struct weft_http_server *server)
     if (server->websockets) {
         server->websockets->free(server->websockets);
     }
+    if (server->h2) {
+        server->h2->free(server->h2);
+    }
     weft__stream_pool_fini(&server->pool);
     weft__tls_server_free(server->tls);
+    weft__server_peers_free(server);
     free(server->fields);
     free(server);
 }
@@ -151,9 +165,26 @@ static bool can_wait(int error)
 static int pause_accepting(struct weft_http_server *server, int error)
 {
     server->stats.accept_waits++;
-    weft_log(WEFT_LOG_WARNING, "http: accepting pauses: %s%s", strerror(error),
-             error == EMFILE ? " (raise 'ulimit -n')" : "");
+    int64_t now = weft_now();
+    if (!server->pause_told || now - server->pause_told > PAUSE_TOLD_EACH) {
+        server->pause_told = now;
+        weft_log(WEFT_LOG_WARNING,
+                 "http: accepting pauses, new connections wait until old ones end: %s%s",
+                 strerror(error), error == EMFILE ? " (raise 'ulimit -n')" : "");
+    }
     return weft_sleep(ACCEPT_PAUSE);
+}
+
+/* Where many loops accept from one socket, one that has more than its share waits a moment. */
+static int take_turn(struct weft_http_server *server)
+{
+    if (!server->let_others) {
+        return 0;
+    }
+    if (weft__listen_wait(&server->listener) < 0) {
+        return -1;
+    }
+    return server->let_others(server) ? weft_sleep(OTHERS_PAUSE) : 0;
 }
 
 static int accept_connections(void *argument)
@@ -163,7 +194,7 @@ static int accept_connections(void *argument)
         return -1;
     }
     for (unsigned turn = 1;; turn++) {
-        int fd = weft__listen_accept(&server->listener);
+        int fd = take_turn(server) < 0 ? -1 : weft__listen_accept(&server->listener);
         if (fd >= 0) {
             weft__connection_open(server, fd);
         } else if (!can_wait(errno) || pause_accepting(server, errno) < 0) {
@@ -175,12 +206,42 @@ static int accept_connections(void *argument)
     }
 }
 
-static void end_idle(struct weft_http_server *server)
+/* Who has connected before the end is served, where all that share the listener end. */
+static void accept_rest(struct weft_http_server *server)
+{
+    bool asks = server->options.stop_idle > 0 && !server->listener.waits;
+    for (int i = 0; asks && i < server->options.backlog; i++) {
+        int fd = weft__listen_take(&server->listener);
+        if (fd < 0) {
+            return;
+        }
+        weft__connection_open(server, fd);
+    }
+}
+
+static void end_idle(struct weft_http_server *server, int64_t since)
 {
     while (!weft__list_empty(&server->idle)) {
-        weft__connection_expire(
-            weft__container_of(server->idle.next, struct weft__connection, node));
+        struct weft__connection *first =
+            weft__container_of(server->idle.next, struct weft__connection, node);
+        if (first->idle_since > since) {
+            return;
+        }
+        weft__connection_expire(first);
     }
+}
+
+/*
+ * Connections that were busy a moment ago may have a request on its way: it is answered yet. The
+ * clerk ends those that become idle later.
+ */
+static void end_idle_in_time(struct weft_http_server *server)
+{
+    int64_t linger = server->options.stop_idle;
+    weft__clerk_hurry(server, linger ? linger : WEFT_FOREVER);
+    do {
+        end_idle(server, weft_now() - linger);
+    } while (!weft__list_empty(&server->idle) && weft_sleep(linger / 8 + 1) == 0);
 }
 
 static void stop_upgraded(struct weft_http_server *server)
@@ -208,10 +269,11 @@ static int serve_shielded(struct weft_http_server *server, struct weft_scope *ac
     server->acceptor = NULL;
     bool asked = server->stopping;
     server->stopping = true;
+    accept_rest(server);
     weft__listen_close(&server->listener);
-    end_idle(server);
     stop_upgraded(server);
     weft_timeout_set(&shield, server->options.grace);
+    end_idle_in_time(server);
     weft_scope_wait(&server->connections);
     if (asked) {
         return 0;
@@ -238,6 +300,9 @@ int weft_http_server_run(struct weft_http_server *server)
         weft_go(&accepting, accept_connections, (struct weft_http_server *){ server });
     if (!server->acceptor) {
         return weft_scope_wait(&accepting);
+    }
+    if (server->stopping) { /* asked while the acceptor was being started */
+        weft_cancel(server->acceptor);
     }
     return serve_shielded(server, &accepting);
 }

@@ -22,6 +22,7 @@
 #include <weft/watch.h>
 
 #include "base/list.h"
+#include "http/address.h"
 #include "net/listen.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -57,6 +58,8 @@ struct weft__server_part {
     void (*free)(struct weft__server_part *part);
 };
 
+struct weft__peers;
+
 struct weft_http_server {
     struct weft_http_options options; /* with the defaults filled in */
     struct weft__http1_limits limits;
@@ -65,6 +68,7 @@ struct weft_http_server {
     struct weft__stream_pool pool;
     struct weft__tls_server *tls; /* NULL: plain HTTP */
     bool tls_plain;               /* plain HTTP is served beside it */
+    struct weft__peers *peers;    /* NULL: nothing asks who a client is (first.h) */
     int64_t tls_checked;          /* when its files were last looked at */
 
     struct weft_scope connections;
@@ -73,12 +77,16 @@ struct weft_http_server {
     struct weft_condition opened; /* the clerk has something to look after again */
     bool ran;
     bool stopping;
+    bool (*let_others)(struct weft_http_server *server); /* accept first; NULL: there are none */
+    struct weft_worker *worker;
+    int64_t pause_told; /* when a pause of accepting was last logged */
 
     struct weft__list idle;  /* connections, the longest idle first */
     struct weft__list busy;  /* connections with a fiber */
     struct weft__list beats; /* streams with a heartbeat */
     struct weft__list upgraded;
     struct weft__server_part *websockets; /* made when first needed */
+    struct weft__server_part *h2;         /* likewise */
     int64_t clock;                        /* ns, as of the clerk's last look */
     int64_t tick;                         /* ns between looks */
     int64_t date_second;                  /* the second `date` is of */
@@ -93,9 +101,14 @@ struct weft__connection {
     struct weft_watch *watch;
     struct weft__stream stream;
     struct weft__upgraded *upgraded; /* NULL: it speaks HTTP */
+    struct weft__list kin;           /* the other connections of its client; free: not counted */
+    struct weft__address kin_of;     /* whose */
+    struct weft__address peer;       /* told by a proxy; no family: the socket's */
     int64_t idle_since;
-    bool begun;   /* TLS or not is settled */
-    bool expired; /* to be closed unless a request has come */
+    bool introduced; /* a PROXY header has come, or none is to */
+    bool begun;      /* TLS or not is settled */
+    bool known;      /* HTTP/1 or HTTP/2 is settled */
+    bool expired;    /* to be closed unless a request has come */
 };
 
 /** Take over an accepted socket; answers 503 when there are too many. */
@@ -110,6 +123,18 @@ int weft__server_secure(struct weft_http_server *server, const struct weft_http_
  * 1 go on; 0 nothing has come after all; -1 it is to be closed.
  */
 int weft__connection_begin(struct weft__connection *connection);
+
+/** False in a library that was built without HTTP/2. */
+extern const bool weft__http2_built;
+
+/**
+ * Find out whether a connection speaks HTTP/2, and begin with it if it does.
+ *
+ * 1 it is settled; 0 nothing has come after all; -1 the connection is to be closed.
+ */
+int weft__connection_choose(struct weft__connection *connection);
+/** Who the client is. 0; -1 and errno: it has gone. */
+int weft__connection_peer(const struct weft__connection *connection, struct weft__address *address);
 
 /** Let an idle connection end itself. */
 void weft__connection_expire(struct weft__connection *connection);

@@ -48,6 +48,7 @@ struct weft__websocket_stream {
     void (*drop)(void *stream);
 };
 
+struct weft__exchange;
 struct weft__inflater;
 struct weft__deflater;
 
@@ -151,6 +152,11 @@ int weft__websocket_options(struct weft_websocket_options *options);
 
 /** The text of sec-websocket-accept for a valid key. 0; -1 and errno. */
 int weft__websocket_accept(char out[32], const char *key);
+
+/* Over HTTP/2: h2_socket.c */
+
+/** Answer an extended CONNECT, and serve the socket on its stream; as weft__upgrade.begin. */
+enum weft__next weft__h2_socket_begin(struct weft__exchange *exchange, void *argument);
 
 /* Life: websocket.c */
 

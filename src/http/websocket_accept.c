@@ -63,6 +63,10 @@ int weft__websocket_options(struct weft_websocket_options *options)
 
 bool weft_websocket_requested(const struct weft_http_request *request)
 {
+    const struct weft__exchange *exchange = request->connection_;
+    if (request->version >= 20) {
+        return exchange && exchange->websocket;
+    }
     return strcmp(request->method, "GET") == 0 &&
            weft_http_headers_has(&request->headers, "upgrade", "websocket");
 }
@@ -121,7 +125,8 @@ static int find_fault(const struct weft_http_request *request,
         *reason = "This address speaks WebSocket";
         return 426;
     }
-    if (!weft_http_headers_has(headers, "connection", "upgrade")) {
+    bool framed = request->version >= 20; /* HTTP/2 has told both by an extended CONNECT */
+    if (!framed && !weft_http_headers_has(headers, "connection", "upgrade")) {
         *reason = "The field connection does not name upgrade";
         return 400;
     }
@@ -133,7 +138,7 @@ static int find_fault(const struct weft_http_request *request,
         *reason = "The version of WebSocket has to be 13";
         return 426;
     }
-    if (!key || !weft__websocket_key_valid(weft__slice_string(key))) {
+    if (!framed && (!key || !weft__websocket_key_valid(weft__slice_string(key)))) {
         *reason = "The field sec-websocket-key is missing or invalid";
         return 400;
     }
@@ -218,9 +223,12 @@ static int prepare(struct weft_http_request *request, struct weft_http_response 
     struct weft__exchange *exchange = request->connection_;
     char accept[32];
     const char *key = weft_http_headers_get(&request->headers, "sec-websocket-key");
-    if (weft__websocket_accept(accept, key) < 0 ||
-        weft_http_headers_set(&response->headers, "sec-websocket-accept", accept) < 0 ||
-        agree_on_compression(request, response, exchange->connection->server, plan) < 0) {
+    if (!exchange->h2 &&
+        (weft__websocket_accept(accept, key) < 0 ||
+         weft_http_headers_set(&response->headers, "sec-websocket-accept", accept) < 0)) {
+        return -1;
+    }
+    if (agree_on_compression(request, response, exchange->connection->server, plan) < 0) {
         return -1;
     }
     plan->protocol = choose_protocol(request, plan->options.protocols);
@@ -231,7 +239,8 @@ static int prepare(struct weft_http_request *request, struct weft_http_response 
     weft_http_body_close(response->body, 0);
     response->body = NULL;
     response->status = 101;
-    exchange->upgrade = (struct weft__upgrade){ begin, plan };
+    exchange->upgrade =
+        (struct weft__upgrade){ exchange->h2 ? weft__h2_socket_begin : begin, plan };
     return 0;
 }
 

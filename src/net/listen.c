@@ -87,8 +87,14 @@ static int explain(const char *address, int error)
                           advice);
 }
 
+/* How a socket is to be opened. */
+struct manner {
+    int backlog;
+    bool shared; /* others may listen on the address, too */
+};
+
 /* TCP_NODELAY on the listener is inherited by what it accepts, which saves a call for each. */
-static int open_inet(const struct addrinfo *info, bool any, int backlog)
+static int open_inet(const struct addrinfo *info, bool any, const struct manner *manner)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
@@ -97,11 +103,14 @@ static int open_inet(const struct addrinfo *info, bool any, int backlog)
     int on = 1;
     int both = any ? 0 : 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (manner->shared) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (info->ai_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
     }
-    if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
+    if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, manner->backlog) < 0) {
         int error = errno;
         close(fd);
         return weft__fail(error);
@@ -125,7 +134,7 @@ static int port_of(int fd)
                                             : 0;
 }
 
-static int listen_any(const char *port, int backlog)
+static int listen_any(const char *port, const struct manner *manner)
 {
     uint64_t number = 0;
     weft__parse_decimal(weft__slice_string(port), &number);
@@ -134,17 +143,17 @@ static int listen_any(const char *port, int backlog)
     struct addrinfo info = { .ai_family = AF_INET6,
                              .ai_addr = (struct sockaddr *)(void *)&v6,
                              .ai_addrlen = sizeof(v6) };
-    int fd = open_inet(&info, true, backlog);
+    int fd = open_inet(&info, true, manner);
     if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)) {
         return fd;
     }
     info.ai_family = AF_INET; /* a kernel without IPv6 */
     info.ai_addr = (struct sockaddr *)(void *)&v4;
     info.ai_addrlen = sizeof(v4);
-    return open_inet(&info, true, backlog);
+    return open_inet(&info, true, manner);
 }
 
-static int listen_named(const char *address, const struct place *place, int backlog)
+static int listen_named(const char *address, const struct place *place, const struct manner *manner)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found;
@@ -154,25 +163,26 @@ static int listen_named(const char *address, const struct place *place, int back
         return weft_error_set("net", error, error, "listening on '%s': looking up '%s': %s",
                               address, place->host, gai_strerror(failed));
     }
-    int fd = open_inet(found, false, backlog);
+    int fd = open_inet(found, false, manner);
     int error = errno;
     freeaddrinfo(found);
     return fd >= 0 ? fd : explain(address, error);
 }
 
-static int listen_inet(struct weft__listener *listener, const char *address, int backlog)
+static int listen_inet(struct weft__listener *listener, const char *address,
+                       const struct manner *manner)
 {
     struct place place;
     if (parse_place(address, &place) < 0) {
         return -1;
     }
     if (place.any) {
-        listener->fd = listen_any(place.port, backlog);
+        listener->fd = listen_any(place.port, manner);
         if (listener->fd < 0) {
             return explain(address, errno);
         }
     } else {
-        listener->fd = listen_named(address, &place, backlog);
+        listener->fd = listen_named(address, &place, manner);
         if (listener->fd < 0) {
             return -1;
         }
@@ -235,11 +245,45 @@ static int listen_unix(struct weft__listener *listener, const char *address, int
     return 0;
 }
 
-int weft__listen(struct weft__listener *listener, const char *address, int backlog)
+static int listen_on(struct weft__listener *listener, const char *address,
+                     const struct manner *manner)
 {
     *listener = (struct weft__listener){ .fd = -1 };
-    return strncmp(address, "unix:", 5) == 0 ? listen_unix(listener, address, backlog)
-                                             : listen_inet(listener, address, backlog);
+    return strncmp(address, "unix:", 5) == 0 ? listen_unix(listener, address, manner->backlog)
+                                             : listen_inet(listener, address, manner);
+}
+
+int weft__listen(struct weft__listener *listener, const char *address, int backlog)
+{
+    return listen_on(listener, address, &(struct manner){ backlog, false });
+}
+
+int weft__listen_shared(struct weft__listener *listener, const char *address, int backlog)
+{
+    return listen_on(listener, address, &(struct manner){ backlog, true });
+}
+
+/* Unix sockets can't be bound twice: those beside the first are the same one. */
+int weft__listen_beside(struct weft__listener *listener, const struct weft__listener *first,
+                        int backlog)
+{
+    struct sockaddr_storage name;
+    socklen_t length = sizeof(name);
+    struct sockaddr *any = (struct sockaddr *)(void *)&name;
+    *listener = (struct weft__listener){ .fd = -1, .port = first->port };
+    if (getsockname(first->fd, any, &length) < 0) {
+        return -1;
+    }
+    if (any->sa_family == AF_UNIX) {
+        listener->fd = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
+        return listener->fd < 0 ? -1 : 0;
+    }
+    int only_v6 = 0;
+    socklen_t size = sizeof(only_v6);
+    getsockopt(first->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, &size);
+    struct addrinfo info = { .ai_family = any->sa_family, .ai_addr = any, .ai_addrlen = length };
+    listener->fd = open_inet(&info, !only_v6, &(struct manner){ backlog, true });
+    return listener->fd < 0 ? -1 : 0;
 }
 
 int weft__listen_adopt(struct weft__listener *listener, int fd)
@@ -260,6 +304,7 @@ int weft__listen_adopt(struct weft__listener *listener, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     listener->fd = fd;
     listener->port = port_of(fd);
+    listener->waits = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
     return 0;
 }
 
@@ -296,20 +341,27 @@ static bool is_passing(int error)
     }
 }
 
+int weft__listen_wait(const struct weft__listener *listener)
+{
+    struct pollfd wait = { .fd = listener->fd, .events = POLLIN };
+    return poll(&wait, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+}
+
+int weft__listen_take(const struct weft__listener *listener)
+{
+    int fd;
+    do {
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    } while (fd < 0 && is_passing(errno));
+    return fd;
+}
+
 int weft__listen_accept(struct weft__listener *listener)
 {
     for (;;) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0) {
+        int fd = weft__listen_take(listener);
+        if (fd >= 0 || errno != EAGAIN || weft__listen_wait(listener) < 0) {
             return fd;
-        }
-        if (errno == EAGAIN) {
-            struct pollfd wait = { .fd = listener->fd, .events = POLLIN };
-            if (poll(&wait, 1, -1) < 0 && errno != EINTR) {
-                return -1;
-            }
-        } else if (!is_passing(errno)) {
-            return -1;
         }
     }
 }

@@ -162,6 +162,18 @@ ssize_t weft__stream_try_fill(struct weft__stream *stream)
     return receive(stream, MSG_DONTWAIT);
 }
 
+ssize_t weft__stream_try_receive(struct weft__stream *stream, void *room, size_t size)
+{
+    if (stream->tls) {
+        return weft__tls_read(stream->tls, room, size);
+    }
+    ssize_t got;
+    do {
+        got = recv(stream->fd, room, size, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
 ssize_t weft__stream_fill(struct weft__stream *stream, int64_t timeout)
 {
     ssize_t got = receive(stream, MSG_DONTWAIT);

@@ -76,6 +76,9 @@ void weft__stream_release_buffer(struct weft__stream_pool *pool, struct weft__bu
  */
 ssize_t weft__stream_try_fill(struct weft__stream *stream);
 
+/** Receive past the input buffer, which must be empty; else as weft__stream_try_fill(). */
+ssize_t weft__stream_try_receive(struct weft__stream *stream, void *room, size_t size);
+
 /**
  * Receive more, waiting for it.
  *

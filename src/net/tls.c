@@ -11,20 +11,32 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <weft/run.h>
+
 #include "base/fail.h"
 #include "net/tls_internal.h"
 #include "net/tls_server.h"
+
+enum {
+    TURN = 64 /* calls before other fibers get their turn */
+};
 
 struct weft__tls {
     SSL *ssl;
     int fd;
     short wants;
+    uint8_t calls;
     bool halfway;    /* through a record */
     bool broken;     /* failed in a way that forbids a goodbye */
     char reason[88]; /* of the last failure */
 };
 
-/* --- the socket, as OpenSSL sees it */
+/*
+ * --- the socket, as OpenSSL sees it
+ *
+ * Hooked calls may give way to other fibers even when they don't wait, and another fiber must not
+ * find the SSL object in the middle of a call. So these go around the hooks.
+ */
 
 static bool would_wait(void)
 {
@@ -35,6 +47,7 @@ static int socket_read(BIO *bio, char *buffer, int size)
 {
     const struct weft__tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    WEFT_BLOCKING();
     ssize_t got = recv(tls->fd, buffer, (size_t)size, MSG_DONTWAIT);
     if (got < 0 && would_wait()) {
         BIO_set_retry_read(bio);
@@ -46,6 +59,7 @@ static int socket_write(BIO *bio, const char *data, int length)
 {
     const struct weft__tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    WEFT_BLOCKING();
     ssize_t sent = send(tls->fd, data, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && would_wait()) {
         BIO_set_retry_write(bio);
@@ -193,6 +207,16 @@ int weft__tls_handshake(struct weft__tls *tls)
     return -1;
 }
 
+/* What the hooks would have done: between two calls others get their turn. */
+static void give_way(struct weft__tls *tls)
+{
+    if (++tls->calls % TURN == 0) {
+        int saved = errno;
+        weft_yield();
+        errno = saved;
+    }
+}
+
 static ssize_t take(struct weft__tls *tls, int (*how)(SSL *, void *, size_t, size_t *),
                     void *buffer, size_t size)
 {
@@ -202,6 +226,7 @@ static ssize_t take(struct weft__tls *tls, int (*how)(SSL *, void *, size_t, siz
     int result = how(tls->ssl, buffer, size, &got);
     if (result == 1) {
         errno = saved;
+        give_way(tls);
         return (ssize_t)got;
     }
     return failure(tls, result, errno);
@@ -226,6 +251,7 @@ ssize_t weft__tls_write(struct weft__tls *tls, const void *data, size_t length)
     tls->halfway = result != 1;
     if (result == 1) {
         errno = saved;
+        give_way(tls);
         return (ssize_t)sent;
     }
     return failure(tls, result, errno) == 0 ? weft__fail(EPIPE) : -1;
@@ -255,6 +281,14 @@ short weft__tls_wants(const struct weft__tls *tls)
 const char *weft__tls_reason(const struct weft__tls *tls)
 {
     return tls->reason;
+}
+
+bool weft__tls_speaks(const struct weft__tls *tls, const char *protocol)
+{
+    const unsigned char *agreed;
+    unsigned length;
+    SSL_get0_alpn_selected(tls->ssl, &agreed, &length);
+    return length == strlen(protocol) && memcmp(agreed, protocol, length) == 0;
 }
 
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size)

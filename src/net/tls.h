@@ -40,6 +40,7 @@ struct weft__tls_options {
     int minimum;                  /* 12 or 13 */
     const unsigned char *protocols; /* ALPN, as on the wire, the most wanted first */
     size_t protocols_length;
+    const unsigned char *tickets; /* 32 secret bytes; NULL: drawn */
 };
 
 enum {
@@ -98,6 +99,9 @@ bool weft__tls_halfway(const struct weft__tls *tls);
 
 /** Say that nothing more will come (close_notify), if that can be done without waiting. */
 void weft__tls_goodbye(struct weft__tls *tls);
+
+/** True if both have agreed on that protocol (ALPN). */
+bool weft__tls_speaks(const struct weft__tls *tls, const char *protocol);
 
 /** The subject of the client's certificate as text in MEMORY of SIZE; false: it has shown none. */
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size);

@@ -84,6 +84,12 @@ void weft__tls_goodbye(struct weft__tls *tls)
     (void)tls;
 }
 
+bool weft__tls_speaks(const struct weft__tls *tls, const char *protocol)
+{
+    (void)tls, (void)protocol;
+    return false;
+}
+
 bool weft__tls_client_subject(const struct weft__tls *tls, char *text, size_t size)
 {
     (void)tls, (void)text, (void)size;

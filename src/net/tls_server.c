@@ -165,6 +165,7 @@ static void set_protocol(SSL_CTX *context, struct weft__tls_server *server)
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(context, 1); /* a record with its header: half the system calls */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets hold the sessions */
     SSL_CTX_set_timeout(context, SESSION_SECONDS);
     SSL_CTX_set_num_tickets(context, TICKETS);
@@ -309,9 +310,11 @@ static int copy(struct weft__tls_server *server, const struct weft__tls_options 
     return 0;
 }
 
-static int read_all(struct weft__tls_server *server)
+static int read_all(struct weft__tls_server *server, const unsigned char *tickets)
 {
-    if (RAND_bytes(server->ticket_secret, sizeof(server->ticket_secret)) != 1) {
+    if (tickets) {
+        memcpy(server->ticket_secret, tickets, sizeof(server->ticket_secret));
+    } else if (RAND_bytes(server->ticket_secret, sizeof(server->ticket_secret)) != 1) {
         return weft__fail(EIO);
     }
     if (server->client_authority &&
@@ -332,7 +335,7 @@ struct weft__tls_server *weft__tls_server_new(const struct weft__tls_options *op
         return NULL;
     }
     struct weft__tls_server *server = calloc(1, sizeof(*server));
-    if (!server || copy(server, options) < 0 || read_all(server) < 0) {
+    if (!server || copy(server, options) < 0 || read_all(server, options->tickets) < 0) {
         int error = errno;
         weft__tls_server_free(server);
         errno = error;

@@ -173,6 +173,49 @@ class WebSocketChat(unittest.TestCase):
         self.assertEqual(self.hear(alice), 'Bob: leaves')
 
 
+class ServeApps(unittest.TestCase):
+    def serve(self, app):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = folder.name + '/socket'
+        command = FOLDER.parent / 'cli' / 'weft'
+        if not (FOLDER / app).exists() or not command.exists():
+            self.skipTest(f'{app} is not built')
+        self.server = subprocess.Popen([command, 'serve', '-n2', '-b', 'unix:' + self.path,
+                                        FOLDER / app], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.server.stderr.close)
+        self.addCleanup(self.server.wait, 30)
+        self.addCleanup(self.server.terminate)
+        for line in self.server.stderr:
+            if 'ready' in line:
+                return
+        self.fail(f'{app} is not served')
+
+    def ask(self, target):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(30)
+        client.connect(self.path)
+        client.sendall(f'GET {target} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
+        return client
+
+    def test_hello_is_served(self):
+        self.serve('serve_hello.so')
+        self.assertTrue(self.ask('/').recv(4096).endswith(b'\r\n\r\nHello, world!\n'))
+
+    def test_the_clock_is_served_and_ends(self):
+        self.serve('serve_clock.so')
+        self.assertIn(b'<title>Clock</title>', self.ask('/').recv(4096))
+        events = self.ask('/events')
+        text = b''
+        while text.count(b'event: tick\ndata: ') < 2:
+            text += events.recv(4096)
+        self.server.terminate()
+        while not text.endswith(b'0\r\n\r\n'):
+            text += events.recv(4096)
+        self.assertEqual(self.server.wait(30), 0)
+
+
 if __name__ == '__main__':
     del sys.argv[1:]
     tap.main()

@@ -607,6 +607,61 @@ FIBER(thread_comes_between)
     return pthread_join(thread, NULL);
 }
 
+/* --- a fiber that ends with a mutex */
+
+static pthread_mutex_t kept_mutex;
+
+FIBER(end_with_it)
+{
+    must(pthread_mutex_lock(&kept_mutex) == 0, "a mutex");
+    return 0;
+}
+
+FIBER(try_what_is_kept)
+{
+    int error = pthread_mutex_trylock(&kept_mutex);
+    ok(error == EBUSY, "the next fiber, on the same stack, does not have it (%d)", error);
+    is_int(pthread_mutex_unlock(&kept_mutex), EPERM, "nor may it give it back");
+    struct timespec soon;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    is_int(pthread_mutex_timedlock(&kept_mutex, &soon), ETIMEDOUT, "it waits in vain");
+    return 0;
+}
+
+FIBER(ended_owners)
+{
+    const int types[] = { PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK };
+    for (size_t i = 0; i < COUNT(types); i++) {
+        WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+        pthread_mutexattr_t attributes;
+        pthread_mutexattr_init(&attributes);
+        pthread_mutexattr_settype(&attributes, types[i]);
+        must(pthread_mutex_init(&kept_mutex, &attributes) == 0, "a mutex");
+        must(weft_join(weft_go(&scope, end_with_it, NOTHING), NULL) == 0, "its owner has ended");
+        must(weft_join(weft_go(&scope, try_what_is_kept, NOTHING), NULL) == 0, "another");
+        is_int(pthread_mutex_trylock(&kept_mutex), EBUSY, "it stays locked, as a thread's would");
+        is_int(pthread_mutex_destroy(&kept_mutex), EBUSY, "and is not to be destroyed");
+    }
+    return 0;
+}
+
+/* Taken by way of the hooks, given back around them, and the other way round. */
+FIBER(around_and_back)
+{
+    pthread_mutex_t own = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    must(pthread_mutex_lock(&own) == 0, "a mutex");
+    {
+        WEFT_BLOCKING();
+        is_int(pthread_mutex_lock(&own), 0, "its fiber takes it once more around the hooks");
+        is_int(pthread_mutex_unlock(&own), 0, "gives it back");
+        is_int(pthread_mutex_unlock(&own), 0, "and what it took by way of them");
+        is_int(pthread_mutex_lock(&own), 0, "takes it around them");
+    }
+    is_int(pthread_mutex_unlock(&own), 0, "and gives it back by way of them");
+    is_int(pthread_mutex_destroy(&own), 0, "nobody has it then");
+    return 0;
+}
+
 int main(void)
 {
     in_runtime(mutex_excludes);
@@ -624,5 +679,9 @@ int main(void)
     in_runtime(c11);
     in_runtime(thread_lets_go);
     in_runtime(thread_comes_between);
+    if (!UNDER_TSAN) { /* it has a report of its own for them */
+        in_runtime(ended_owners);
+        in_runtime(around_and_back);
+    }
     return done_testing();
 }

@@ -248,6 +248,104 @@ FIBER(datagrams)
     return 0;
 }
 
+/* --- a local listener with a full queue */
+
+static struct sockaddr_un listener_place = { .sun_family = AF_UNIX };
+
+static long call_connect_local(int fd)
+{
+    return connect(fd, (struct sockaddr *)&listener_place, sizeof listener_place);
+}
+
+enum queue_ending {
+    ACCEPTED,
+    QUEUE_CANCELLED,
+    QUEUE_LATE,
+    QUEUE_CLOSED,
+    OWN_LIMIT,
+    QUEUE_ENDINGS
+};
+
+/* SHARED: the kind of socket whose flags are others' too. */
+static void queue_ends(int listener, int ending, bool shared)
+{
+    const int errors[] = { UNTOUCHED, ECANCELED, ETIMEDOUT, EBADF, EAGAIN };
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), twin = shared ? dup(fd) : -1;
+    struct timeval limit = { .tv_usec = 20000 };
+    if (ending == OWN_LIMIT)
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    struct trial trial = { .call = call_connect_local,
+                           .fd = fd,
+                           .timeout = ending == QUEUE_LATE ? 10 * WEFT_MILLISECOND : 0 };
+    struct weft_task *task = trial_start(&scope, &trial);
+    bool parked = !trial.ended;
+    usleep(1000);
+    if (ending == QUEUE_CANCELLED)
+        weft_cancel(task);
+    else if (ending == QUEUE_CLOSED)
+        close(fd);
+    else if (ending == ACCEPTED)
+        close(accept(listener, NULL, NULL));
+    trial_join(task);
+    ok(parked && trial.error == errors[ending] && trial.result == (ending == ACCEPTED ? 0 : -1),
+       "connect to a full local queue ends (%ld, errno %d)", trial.result, trial.error);
+    if (ending != QUEUE_CLOSED)
+        close(fd);
+    if (twin >= 0)
+        close(twin);
+}
+
+FIBER(full_queue)
+{
+    snprintf(listener_place.sun_path + 1, sizeof listener_place.sun_path - 1, "weft-queue-%d",
+             (int)getpid());
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), waiting[2];
+    must(bind(listener, (struct sockaddr *)&listener_place, sizeof listener_place) == 0 &&
+             listen(listener, 0) == 0,
+         "a listener");
+    for (int ending = 0; ending < QUEUE_ENDINGS; ending++)
+        for (int shared = 0; shared < 2; shared++) {
+            if (shared && ending == QUEUE_CLOSED)
+                continue; /* its other number keeps it open */
+            waiting[shared] = socket(AF_UNIX, SOCK_STREAM, 0);
+            must(call_connect_local(waiting[shared]) == 0, "the one that fits");
+            queue_ends(listener, ending, shared);
+            close(accept(listener, NULL, NULL)); /* one is always there */
+            close(waiting[shared]);
+        }
+    close(listener);
+    return 0;
+}
+
+/* A receiver whose queue stays full can be left, too. */
+FIBER(datagrams_left)
+{
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
+    int receiver = socket(AF_UNIX, SOCK_DGRAM, 0), sender = socket(AF_UNIX, SOCK_DGRAM, 0);
+    must(bind(receiver, (struct sockaddr *)&receiver_place, sizeof receiver_place) == 0, "bound");
+    char data[1000] = "";
+    while (sendto(sender, data, sizeof data, MSG_DONTWAIT, (struct sockaddr *)&receiver_place,
+                  sizeof receiver_place) > 0)
+        ;
+    for (int late = 0; late < 2; late++) {
+        struct trial trial = { .call = call_send_datagram,
+                               .fd = sender,
+                               .timeout = late ? 10 * WEFT_MILLISECOND : 0 };
+        struct weft_task *task = trial_start(&scope, &trial);
+        bool parked = !trial.ended;
+        usleep(1000);
+        if (!late)
+            weft_cancel(task);
+        trial_join(task);
+        ok(parked && trial.result == -1 && trial.error == (late ? ETIMEDOUT : ECANCELED),
+           "a datagram to a full queue is called off (errno %d)", trial.error);
+    }
+    close(receiver);
+    close(sender);
+    return 0;
+}
+
 FIBER(passed_descriptors)
 {
     int pair[2], pipes[2];
@@ -286,6 +384,8 @@ int main(void)
     in_runtime(connecting);
     in_runtime(limits);
     in_runtime(datagrams);
+    in_runtime(datagrams_left);
+    in_runtime(full_queue);
     in_runtime(passed_descriptors);
     is_int(open_descriptors(), before, "no descriptor is left behind");
     return done_testing();

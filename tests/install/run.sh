@@ -30,6 +30,20 @@ prints() {
     [ "$got" = "$expected" ] || { echo "expected '$expected', got '$got'" && return 1; }
 }
 
+# served APP.so: by the installed command, on a Unix socket, until TERM.
+served() {
+    local weft pid status=1
+    weft=$(find "$scratch/root" -name weft -path '*/bin/*')
+    "$weft" serve -n 1 --bind "unix:$scratch/socket" "$1" &
+    pid=$!
+    for _ in {1..100}; do
+        [ -S "$scratch/socket" ] && break
+        sleep 0.1
+    done
+    prints 'Hello, world!' curl -sS --unix-socket "$scratch/socket" http://a/ && status=0
+    kill -TERM $pid && wait $pid && return $status
+}
+
 # flags PACKAGE: into the arrays cflags and libs.
 flags() {
     read -ra cflags <<<"$(pkg-config --cflags "$1")"
@@ -58,6 +72,10 @@ flags weft-http
 claim 'a program links with libweft-http' \
     gcc "${cflags[@]}" -Wl,--no-as-needed "$source/hello.c" -o "$scratch/hello-http" "${libs[@]}"
 claim 'and runs' prints 210 "$scratch/hello-http"
+claim 'an application for weft serve builds with pkg-config alone' \
+    gcc -std=c17 -Wall -Wextra -Werror -shared -fPIC "${cflags[@]}" \
+    "$source/../../examples/serve_hello.c" -o "$scratch/serve_hello.so" "${libs[@]}"
+claim 'and is served by the installed weft' served "$scratch/serve_hello.so"
 claim 'nothing but the public headers is installed' prints '' \
     find "$scratch/root" -name '*.h' -not -path '*/include/weft/*'
 claim 'manual pages are installed' \

@@ -10,9 +10,12 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <weft/weft.h>
 
@@ -642,6 +645,79 @@ static int step_names(void)
     return 0;
 }
 
+static void semaphores_release(const int *set)
+{
+    int error = errno;
+    if (*set >= 0)
+        semctl(*set, 0, IPC_RMID);
+    errno = error;
+}
+
+FIBER(raise_it)
+{
+    struct sembuf up = { .sem_op = 1 };
+    int set = *(int *)argument;
+    if (weft_sleep(WEFT_MILLISECOND) == 0 && semop(set, &up, 1) == 0)
+        return 0;
+    int error = errno;
+    semctl(set, 0, IPC_RMID); /* whoever waits hears of it */
+    errno = error;
+    return -1;
+}
+
+static int step_semaphores(void)
+{
+    struct sembuf down = { .sem_op = -1 };
+    OWNED(semaphores) int set = semget(IPC_PRIVATE, 1, 0600);
+    TRY(set);
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    if (!weft_go(&scope, raise_it, (int){ set }))
+        return -1;
+    if (semop(set, &down, 1) < 0 && errno != EIDRM && errno != EINVAL)
+        return -1;
+    return weft_scope_wait(&scope); /* the other one's failure, if it removed the set */
+}
+
+static void stream_release(FILE **stream)
+{
+    int error = errno;
+    if (*stream)
+        fclose(*stream);
+    errno = error;
+}
+
+FIBER(write_wide)
+{
+    OWNED(stream) FILE *stream = *(FILE **)argument;
+    TRY(weft_yield());
+    TRY(fputws(L"a wide line\n", stream));
+    return fflush(stream);
+}
+
+static int step_wide(void)
+{
+    wchar_t line[16];
+    OWNED(ends) struct ends ends = { -1, -1 };
+    TRY(make_ends(&ends, false));
+    FILE *to = fdopen(ends.out, "w");
+    must(to != NULL, "a stream");
+    ends.out = -1;
+    OWNED(stream) FILE *from = fdopen(ends.in, "r");
+    must(from != NULL, "a stream");
+    ends.in = -1;
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { 0 };
+    if (!weft_go(&scope, write_wide, (FILE *){ to })) {
+        stream_release(&to);
+        return -1;
+    }
+    if (!fgetws(line, 16, from)) {
+        bool ended = feof(from) != 0; /* the writer has failed */
+        return ended ? weft_scope_wait(&scope) : -1;
+    }
+    must(wcscmp(line, L"a wide line\n") == 0, "a line");
+    return weft_scope_wait(&scope);
+}
+
 static int step_inspect(void)
 {
     struct weft_stats stats;
@@ -674,12 +750,13 @@ static const struct step {
     const char *name;
     int (*run)(void);
 } steps[] = {
-    { "scopes", step_scopes },     { "tasks", step_tasks },         { "limits", step_limits },
-    { "channels", step_channels }, { "meeting", step_meeting },     { "locals", step_locals },
-    { "errors", step_errors },     { "transient", step_transient }, { "offload", step_offload },
-    { "thread", step_thread },     { "locks", step_locks },         { "pipes", step_pipes },
-    { "watch", step_watch },       { "close", step_close },         { "poll", step_poll },
-    { "names", step_names },       { "inspect", step_inspect },     { "nested", step_nested },
+    { "scopes", step_scopes },     { "tasks", step_tasks },           { "limits", step_limits },
+    { "channels", step_channels }, { "meeting", step_meeting },       { "locals", step_locals },
+    { "errors", step_errors },     { "transient", step_transient },   { "offload", step_offload },
+    { "thread", step_thread },     { "locks", step_locks },           { "pipes", step_pipes },
+    { "watch", step_watch },       { "close", step_close },           { "poll", step_poll },
+    { "names", step_names },       { "inspect", step_inspect },       { "nested", step_nested },
+    { "wide", step_wide },         { "semaphores", step_semaphores },
 };
 
 enum {

@@ -15,6 +15,7 @@ static atomic_int app_cancelled; /* handlers whose wait was cut short because th
 static atomic_int app_write_failures;
 static atomic_int app_deferred;
 static atomic_int app_streams; /* event streams open */
+static atomic_int app_running; /* handlers of /wait */
 
 static int app_hello(struct weft_http_handler *handler, struct weft_http_request *request,
                      struct weft_http_response *response)
@@ -197,7 +198,10 @@ static int app_wait(struct weft_http_handler *handler, struct weft_http_request 
     if (app_number(request, "gone", 0) && weft_http_request_cancel_if_gone(request) < 0) {
         return -1;
     }
-    if (weft_sleep(app_number(request, "ms", 100) * WEFT_MILLISECOND) < 0) {
+    app_running++;
+    int slept = weft_sleep(app_number(request, "ms", 100) * WEFT_MILLISECOND);
+    app_running--;
+    if (slept < 0) {
         app_cancelled += errno == ECANCELED;
         return -1;
     }
@@ -266,7 +270,38 @@ static int app_asset(struct weft_http_handler *handler, struct weft_http_request
     return weft_http_response_asset(request, response, &ASSET);
 }
 
+/* Two hints before the answer. */
+static int app_hints(struct weft_http_handler *handler, struct weft_http_request *request,
+                     struct weft_http_response *response)
+{
+    (void)handler;
+    struct weft_http_headers hints = { .memory = request->memory };
+    weft_http_headers_add(&hints, "Link", "</style.css>; rel=preload");
+    if (weft_http_request_interim(request, 100, NULL) == 0 || errno != EINVAL ||
+        weft_http_request_interim(request, 103, &hints) < 0 ||
+        weft_http_request_interim(request, 199, NULL) < 0) {
+        return -1;
+    }
+    return weft_http_response_text(response, 200, "hinted\n");
+}
+
+static int app_figures(struct weft_http_handler *handler, struct weft_http_request *request,
+                       struct weft_http_response *response)
+{
+    (void)handler;
+    (void)request;
+    struct weft_stats stats;
+    if (weft_stats(&stats) < 0) {
+        return -1;
+    }
+    return weft_http_response_text(
+        response, 200, "cancelled=%d deferred=%d streams=%d running=%d tasks=%zu watches=%zu\n",
+        app_cancelled, app_deferred, app_streams, app_running, stats.tasks, stats.watches);
+}
+
 static struct weft_http_route app_routes[] = {
+    { "GET", "/hints", { .call = app_hints } },
+    { "GET", "/figures", { .call = app_figures } },
     { "GET", "/", { .call = app_hello } },
     { NULL, "/show", { .call = app_show } },
     { NULL, "/show/*rest", { .call = app_show } },

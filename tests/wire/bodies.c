@@ -100,6 +100,17 @@ static void check_router(struct wire *wire)
     ok(wire_status(answer) == 304 && *wire_body(answer) == '\0', "that the client has already");
 }
 
+static void check_interim(struct wire *wire)
+{
+    exchange(wire, "GET /hints HTTP/1.1\r\n" HOST "\r\n");
+    const char hints[] = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+                         "HTTP/1.1 199 \r\n\r\nHTTP/1.1 200 OK\r\n";
+    ok(strncmp(answer, hints, strlen(hints)) == 0 && strstr(answer, "\r\n\r\nhinted\n"),
+       "interim responses before the answer");
+    exchange(wire, "GET /hints HTTP/1.0\r\n\r\n");
+    is_int(wire_status(answer), 200, "a client of HTTP/1.0 gets none");
+}
+
 static void check_expect(struct wire *wire)
 {
     int fd = wire_connect(wire);
@@ -257,6 +268,7 @@ int main(void)
     check_framing(&wire);
     check_router(&wire);
     check_expect(&wire);
+    check_interim(&wire);
     check_unread(&wire);
     check_both_ways(&wire);
     check_flush(&wire);

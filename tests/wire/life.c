@@ -186,6 +186,45 @@ static void check_stop(void)
     close(busy);
 }
 
+/* With stop_idle a connection that was busy a moment ago may bring one more request. */
+static void check_stop_idle(void)
+{
+    struct wire wire;
+    wire_start(&wire, (struct weft_http_options){ .stop_idle = 400 * WEFT_MILLISECOND });
+    int old = wire_connect(&wire);
+    wire_send(old, GET, sizeof(GET) - 1);
+    wire_receive_until(old, answer, sizeof(answer), "Hello, world!\n", 1);
+    usleep(500000);
+    int fresh[2];
+    for (int i = 0; i < 2; i++) {
+        fresh[i] = wire_connect(&wire);
+        wire_send(fresh[i], GET, sizeof(GET) - 1);
+        wire_receive_until(fresh[i], answer, sizeof(answer), "Hello, world!\n", 1);
+    }
+    int streams = wire_connect(&wire);
+    static const char COUNT[] = "GET /count?n=5&pause=50 HTTP/1.1\r\n" HOST "\r\n";
+    wire_send(streams, COUNT, sizeof(COUNT) - 1);
+    wire_receive_until(streams, answer, sizeof(answer), "0\n", 1);
+    wire_tell(&wire, 's');
+    is_int(wire_receive_all(old, answer, sizeof(answer)), 0, "one that has been idle is closed");
+    wire_receive_until(streams, answer, sizeof(answer), "0\r\n\r\n", 1);
+    wire_send(streams, GET, sizeof(GET) - 1);
+    wire_receive_all(streams, answer, sizeof(answer));
+    ok(wire_status(answer) == 200 && strstr(answer, "connection: close"),
+       "one whose response had promised to go on gets one more answer");
+    close(streams);
+    wire_send(fresh[0], GET, sizeof(GET) - 1);
+    wire_receive_all(fresh[0], answer, sizeof(answer));
+    ok(wire_status(answer) == 200 && strstr(answer, "connection: close"),
+       "one that has not gets one more answer");
+    is_int(wire_receive_all(fresh[1], answer, sizeof(answer)), 0, "and is closed if nothing comes");
+    wire_join(&wire);
+    is_int(wire.result, 0, "the server ends");
+    close(old);
+    close(fresh[0]);
+    close(fresh[1]);
+}
+
 static void check_grace(void)
 {
     app_cancelled = 0;
@@ -259,6 +298,7 @@ int main(void)
     check_full();
     check_descriptors();
     check_stop();
+    check_stop_idle();
     check_grace();
     check_cancel();
     return done_testing();

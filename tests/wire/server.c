@@ -2,7 +2,10 @@
  * The test application as a program: prints its port, serves until SIGTERM.
  *
  *      server [--certificate FILE [--key FILE]]... [--authority FILE] [--optional] [--plain] [--13]
+ * [--http1]
+ *             [--set NAME=NUMBER]...      options of the server, times in ms
  */
+#include <signal.h>
 #include <stdio.h>
 
 #include "app.h"
@@ -13,6 +16,65 @@ enum {
 
 static struct weft_http_certificate certificates[CERTIFICATES];
 static struct weft_http_tls tls = { .certificates = certificates };
+
+static struct weft_http_options options;
+
+static bool set_size(const char *name, size_t value)
+{
+    const struct {
+        const char *name;
+        size_t *option;
+    } sizes[] = {
+        { "max_connections", &options.max_connections },
+        { "max_target", &options.max_target },
+        { "max_field", &options.max_field },
+        { "max_head", &options.max_head },
+        { "max_fields", &options.max_fields },
+        { "max_body", &options.max_body },
+        { "max_streams", &options.max_streams },
+        { "max_resets", &options.max_resets },
+        { "max_controls", &options.max_controls },
+    };
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        if (strcmp(name, sizes[i].name) == 0) {
+            *sizes[i].option = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_time(const char *name, int64_t ms)
+{
+    const struct {
+        const char *name;
+        int64_t *option;
+    } times[] = {
+        { "head_timeout", &options.head_timeout },
+        { "idle_timeout", &options.idle_timeout },
+        { "body_timeout", &options.body_timeout },
+        { "write_timeout", &options.write_timeout },
+        { "grace", &options.grace },
+    };
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (strcmp(name, times[i].name) == 0) {
+            *times[i].option = ms * WEFT_MILLISECOND;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_option(const char *text)
+{
+    char name[32];
+    long value;
+    if (sscanf(text, "%31[a-z_]=%ld", name, &value) != 2 ||
+        (!set_size(name, (size_t)value) && !set_time(name, value))) {
+        fprintf(stderr, "server: no option '%s'\n", text);
+        exit(2);
+    }
+}
 
 static void read_arguments(int count, char **arguments)
 {
@@ -26,6 +88,8 @@ static void read_arguments(int count, char **arguments)
             certificates[tls.count - 1].key = value;
         } else if (strcmp(name, "--authority") == 0) {
             tls.client_authority = value;
+        } else if (strcmp(name, "--set") == 0) {
+            set_option(value);
         } else {
             takes = false;
         }
@@ -33,6 +97,7 @@ static void read_arguments(int count, char **arguments)
         tls.client_optional |= strcmp(name, "--optional") == 0;
         tls.plain |= strcmp(name, "--plain") == 0;
         tls.minimum = strcmp(name, "--13") == 0 ? 13 : tls.minimum;
+        options.http1_only |= strcmp(name, "--http1") == 0;
     }
 }
 
@@ -42,17 +107,37 @@ static void log_line(void *context, enum weft_log_level level, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
+/* SIGTERM ends it gracefully. */
+static int heed_signal(void *argument)
+{
+    struct weft_http_server *server = *(struct weft_http_server **)argument;
+    sigset_t set;
+    int number;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigwait(&set, &number);
+    weft_http_server_stop(server);
+    return 0;
+}
+
 static int serve(void *argument)
 {
-    return weft_http_server_run(argument);
+    struct weft_http_server *server = argument;
+    WEFT_AUTO(weft_scope) struct weft_scope scope = { .keep_going = true };
+    weft_go_transient(&scope, heed_signal, (struct weft_http_server *){ server });
+    return weft_http_server_run(server);
 }
 
 int main(int count, char **arguments)
 {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     read_arguments(count, arguments);
-    struct weft_http_options options = { .handler = app_make(),
-                                         .address = "127.0.0.1:0",
-                                         .tls = tls.count ? &tls : NULL };
+    options.handler = app_make();
+    options.address = "127.0.0.1:0";
+    options.tls = tls.count ? &tls : NULL;
     struct weft_http_server *server = weft_http_server_new(&options);
     if (!server) {
         const struct weft_error *error = weft_error();
@@ -64,5 +149,7 @@ int main(int count, char **arguments)
     }
     printf("%d\n", weft_http_server_port(server));
     fflush(stdout);
-    return weft_run(serve, server) < 0;
+    int result = weft_run(serve, server);
+    weft_http_server_free(server);
+    return result < 0;
 }

@@ -19,10 +19,13 @@ struct weft_http_request {
     const char *query;                /**< behind the '?', not decoded; NULL without one */
     const char *authority;            /**< host and port asked for; NULL in HTTP/1.0 without any */
     const char *scheme;               /**< "http" or "https" */
-    int version;                      /**< 10 or 11 for HTTP/1.0 or 1.1 */
+    int version;                      /**< 10, 11 or 20 for HTTP/1.0, 1.1 or 2 */
     struct weft_http_headers headers; /**< its fields */
     struct weft_http_body *body;      /**< NULL: it has none */
     struct weft_http_memory *memory;  /**< for what should live as long as the exchange */
+    const char *route;                /**< the path in the router's table that fits, such as
+                                           "/chats/:id"; NULL: none */
+    const char *peer_;                /**< see weft_http_request_peer() */
     void *connection_;                /**< the server's */
     void *parameters_;                /**< the router's; see weft_http_request_parameter() */
 };
@@ -120,9 +123,10 @@ WEFT_API int weft_http_request_limit_body(struct weft_http_request *request, siz
 WEFT_API char *weft_http_request_text(struct weft_http_request *request, size_t *length);
 
 /**
- * The other side's address: "127.0.0.1:40000", "[::1]:40000", or "unix".
+ * The other side's address: "127.0.0.1:40000", "[::1]:40000", or "unix"; of a client behind a proxy
+ * that is trusted, the client's, without a port if that is not known ("127.0.0.1", "[::1]").
  *
- * @param request   Received by a server.
+ * @param request   Received by a server; see weft_http_forwarded_new() and the server's `proxies`.
  * @return          The text; NULL and errno otherwise.
  * Errors           ENOTCONN it has gone; ENOMEM.
  * Blocks           never
@@ -148,7 +152,8 @@ WEFT_API const char *weft_http_request_client(struct weft_http_request *request)
  * channel, a job, a timer) does not write, and learns of it by this: its blocking calls fail with
  * ECANCELED. Server-Sent Events do it by themselves. Other responses must ask, because a client
  * may rightly close its sending side and wait for the answer. A client that sends the next request
- * while it waits can't be watched any more.
+ * while it waits can't be watched any more. Over HTTP/2 a client says that it wants no answer any
+ * more, so a handler is cancelled without asking, and the call does nothing.
  *
  * @param request   The one the fiber handles.
  * @return          0; -1 and errno otherwise.
@@ -156,6 +161,23 @@ WEFT_API const char *weft_http_request_client(struct weft_http_request *request)
  * Blocks           never
  */
 WEFT_API int weft_http_request_cancel_if_gone(struct weft_http_request *request);
+
+/**
+ * Send an interim response ahead of the one that the handler returns, such as 103 with links that a
+ * browser can begin to load. "100 Continue" is sent by the server itself.
+ *
+ * @param request   Received by a server, its response not begun.
+ * @param status    102 to 199.
+ * @param headers   Its fields: `struct weft_http_headers hints = { .memory = request->memory };`
+ *                  and weft_http_headers_add(). NULL: none.
+ * @return          0, also where a client of HTTP/1.0 gets none; -1 and errno otherwise.
+ * Errors           EINVAL the status; EALREADY the response has begun; ENOTSUP not received by a
+ *                  server; EPIPE, ECONNRESET the client is gone; ETIMEDOUT; ENOMEM; ECANCELED.
+ * Blocks           parks the fiber while the receiver is slow; cancellation point then
+ * Source           RFC 9110, 15.2; RFC 8297
+ */
+WEFT_API int weft_http_request_interim(struct weft_http_request *request, int status,
+                                       const struct weft_http_headers *headers);
 
 /**
  * Answer with formatted text, as text/plain in UTF-8.

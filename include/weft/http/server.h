@@ -3,6 +3,7 @@
 #define WEFT_HTTP_SERVER_H
 
 #include <weft/base.h>
+#include <weft/container.h>
 #include <weft/http/message.h>
 
 WEFT_BEGIN_DECLS
@@ -37,6 +38,8 @@ struct weft_http_tls {
     bool plain;                   /**< serve plain HTTP on the same port, too; otherwise that is
                                        answered with 400 */
     int minimum;                  /**< least version: 12 (the default) or 13 */
+    const unsigned char *tickets; /**< 32 secret bytes that seal session tickets, for servers that
+                                       are to accept each other's; NULL: drawn for this one */
 };
 
 /**
@@ -53,12 +56,30 @@ struct weft_http_options {
     int backlog;                       /**< of listen(2); default 4096 */
     const struct weft_http_tls *tls;   /**< NULL: plain HTTP. Copied */
 
-    size_t max_connections; /**< at once; one more gets 503. Default 10,000 */
-    size_t max_target;      /**< bytes of method, target and version, else 414. Default 8,192 */
-    size_t max_field;       /**< bytes of one header field, else 431. Default 8,192 */
-    size_t max_head;        /**< bytes of a whole head, else 431. Default 32,768 */
-    size_t max_fields;      /**< header fields, else 431. Default 100, at most 256 */
-    size_t max_body;        /**< bytes of a request's body, else 413. Default 1,048,576 */
+    const char *const *proxies; /**< `proxy_count` addresses or networks ("10.0.0.0/8", "::1",
+                                     "unix") whose connections begin with a PROXY header, version 1
+                                     or 2, that says who the client is: without one they are
+                                     closed. All others may not send it. Copied */
+    size_t proxy_count;         /**< at most 256; 0: nobody sends such a header */
+
+    size_t max_connections_per_address; /**< at once, of IPv6 of a network of 64 bits; one more gets
+                                             503, or is closed before a TLS handshake. Default: no
+                                             limit */
+    size_t max_connections;             /**< at once; one more gets 503. Default 10,000 */
+    size_t max_target; /**< bytes of method, target and version, else 414. Default 8,192 */
+    size_t max_field;  /**< bytes of one header field, else 431. Default 8,192 */
+    size_t max_head;   /**< bytes of a whole head, else 431. Default 32,768 */
+    size_t max_fields; /**< header fields, else 431. Default 100, at most 256 */
+    size_t max_body;   /**< bytes of a request's body, else 413. Default 1,048,576 */
+
+    bool http1_only;     /**< no HTTP/2 */
+    size_t max_streams;  /**< requests at once on an HTTP/2 connection. Default 100 */
+    size_t max_resets;   /**< streams that an HTTP/2 client may cancel, or make the server reset by
+                              breaking rules, before the connection is ended; a tenth of them comes
+                              back each second. Default 200 */
+    size_t max_controls; /**< frames without content (PING, SETTINGS, WINDOW_UPDATE, priorities,
+                              empty DATA) likewise; requests and data sent earn some more.
+                              Default 1,000 */
 
     int64_t head_timeout;  /**< ns from a head's first byte to its last, else 408; also for a TLS
                                 handshake. Default 10 s */
@@ -67,7 +88,10 @@ struct weft_http_options {
                                 WEFT_HTTP_BODY_RATE bytes, else 408. Default 20 s */
     int64_t write_timeout; /**< ns in which the client takes nothing of a response, after which
                                 the connection is closed. Default 30 s */
-    int64_t grace; /**< ns that responses under way get when the server stops. Default 10 s */
+    int64_t grace;     /**< ns that responses under way get when the server stops. Default 10 s */
+    int64_t stop_idle; /**< ns that a connection has to have been idle to be closed at once when
+                            the server stops: one that has just been answered may have its next
+                            request on its way. Default 0; 1 s in weft_http_work() */
 };
 
 /** Bytes of a request's body that give it one second more. */
@@ -84,6 +108,7 @@ struct weft_http_server_stats {
     uint64_t accept_waits; /**< times accepting paused for want of descriptors or memory */
     uint64_t handshakes;   /**< of TLS, completed, ever */
     uint64_t tls_failures; /**< of TLS, not completed, ever */
+    uint64_t http2;        /**< connections that spoke HTTP/2, ever */
 };
 
 /**
@@ -119,9 +144,9 @@ WEFT_API int weft_http_server_port(const struct weft_http_server *server);
 /**
  * Serve until weft_http_server_stop() or until the caller is cancelled; then finish gracefully.
  *
- * A graceful end closes the listener and idle connections at once, lets responses under way finish
- * within the grace period, and cancels what is left. It takes its time even if the caller is
- * cancelled. Runs once a server.
+ * A graceful end closes the listener and idle connections at once (see `stop_idle`), lets responses
+ * under way finish within the grace period, and cancels what is left. It takes its time even if the
+ * caller is cancelled. Runs once a server.
  *
  * @param server    Not running.
  * @return          0 after weft_http_server_stop(); -1 and errno otherwise.
@@ -180,6 +205,24 @@ WEFT_API void weft_http_server_stats(const struct weft_http_server *server,
  * Blocks           until a signal
  */
 WEFT_API int weft_http_serve(const struct weft_http_options *options);
+
+/**
+ * Serve as a worker of a container, on all of its listeners, until it is asked to end.
+ *
+ * Makes a server for each listener, says that the worker is ready, tells its figures, takes its
+ * share of connections, and ends gracefully within weft_worker_grace(). For the `work` function of
+ * weft_container_options, or a part of it.
+ *
+ * @param worker    Handed to `work`.
+ * @param options   `address`, `listener` and `grace` are the container's; with `tls.tickets` of the
+ *                  parent, sessions go on in any worker.
+ * @return          0 once it was asked to end; -1 and errno, with weft_error(), otherwise.
+ * Errors           See weft_http_server_new() and weft_http_server_run(); EINVAL the container has
+ *                  no listener.
+ * Blocks           parks the fiber until the last connection has ended
+ * Threads          the worker's
+ */
+WEFT_API int weft_http_work(struct weft_worker *worker, const struct weft_http_options *options);
 
 WEFT_END_DECLS
 

@@ -332,10 +332,25 @@ static void early(const struct row *row)
            row->text, answer.result, answer.error);
 }
 
+static void handled_whole(const struct row *row, struct outcomes *found)
+{
+    struct answer bare = perform(row, WAY_WOKEN, false, true);
+    struct answer hooked = perform(row, WAY_HANDLER, true, true);
+    if (!printing)
+        ok(hooked.went_on && hooked.arrived == bare.arrived,
+           "%s, %s: a handler: %zu arrived; without one: %zu", row->name, row->text, hooked.arrived,
+           bare.arrived);
+    note(found, OUTCOME_HANDLER, hooked.went_on ? "goes on" : error_name(&hooked));
+}
+
 static void handled(const struct row *row, struct outcomes *found)
 {
     if (UNDER_TSAN) /* installs handlers of its own past the hooks */
         return;
+    if (row->setting->traits & WHOLE) {
+        handled_whole(row, found);
+        return;
+    }
     struct answer plain = compare(row, WAY_HANDLER, "a handler");
     if (row->setting->traits & ASYNC) {
         note(found, OUTCOME_HANDLER, error_name(&plain));
@@ -365,7 +380,7 @@ static void parted(const struct row *row, struct outcomes *found)
     }
     struct answer cut = perform(row, WAY_CUT, true, true);
     bool told = is_part(&cut) && (size_t)cut.result == cut.arrived;
-    if (!told)
+    if (!told && !printing)
         diag("%s, %s: cut: %ld of %zu, error %d", row->name, row->text, cut.result, cut.arrived,
              cut.error);
     note(found, OUTCOME_PART, told ? "told" : error_name(&cut));

@@ -38,6 +38,7 @@ enum trait {
     BUSY = 8,       /* a thread waits without sleeping */
     ASYNC = 16,     /* the wait ends by a handler alone */
     IGNORING = 32,  /* a descriptor that is none is nothing to try */
+    WHOLE = 64,     /* a handler ends nothing, where it costs the C library a part */
 };
 
 struct setting {
@@ -62,7 +63,7 @@ extern struct place {
     int64_t
         nap; /* for calls that sleep: short if they are to end, long if something else ends it */
     pid_t child;
-    FILE *stream, *usual_in, *usual_out;
+    FILE *stream, *usual_in, *usual_out, *usual_err;
     char path[64];
     char bytes[64]; /* what the call received or found out, compared with the bare call's */
     size_t size;    /* of what is to be moved */

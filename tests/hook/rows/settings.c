@@ -98,6 +98,8 @@ void place_clean(void)
         stdin = place.usual_in;
     if (place.usual_out)
         stdout = place.usual_out;
+    if (place.usual_err)
+        stderr = place.usual_err;
     if (place.closed)
         place.fd = -1;
     close_one(&place.peer); /* first: nobody waits for a reader that is gone */

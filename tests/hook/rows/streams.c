@@ -1,5 +1,5 @@
 /* Rows: streams on pipes. The standard ones are the stream under test meanwhile. */
-#include "rows.h"
+#include "streams.h"
 
 #include <stdarg.h>
 
@@ -38,9 +38,9 @@ static void part_of_two(void)
     empty_pipe.part();
 }
 
-static const struct setting reading = { .prepare = prepare_reading,
-                                        .wake = wake_by_line,
-                                        .traits = DESCRIPTOR };
+const struct setting reading = { .prepare = prepare_reading,
+                                 .wake = wake_by_line,
+                                 .traits = DESCRIPTOR };
 static const struct setting reading_items = {
     .prepare = prepare_reading, .wake = wake_by_line, .part = part_of_two, .traits = DESCRIPTOR
 };
@@ -115,7 +115,7 @@ static void finish_writing(void)
     full_pipe.finish();
 }
 
-static const struct setting writing = {
+const struct setting writing = {
     .prepare = prepare_writing, .wake = place_drain, .finish = finish_writing, .traits = DESCRIPTOR
 };
 

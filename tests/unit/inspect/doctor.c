@@ -69,17 +69,16 @@ static void test_refusals(void)
         return weft_sleep(n) + (n);                                                                \
     }
 #define NAME(n) sleep_##n,
-#define TEN(make, n)                                                                               \
-    make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) make(n##5) make(n##6) make(n##7)        \
-        make(n##8) make(n##9)
-#define HUNDRED(make, n)                                                                           \
-    TEN(make, n##0)                                                                                \
-    TEN(make, n##1)                                                                                \
-    TEN(make, n##2) TEN(make, n##3) TEN(make, n##4) TEN(make, n##5) TEN(make, n##6)                \
-        TEN(make, n##7) TEN(make, n##8) TEN(make, n##9)
-#define ALL(make)                                                                                  \
-    HUNDRED(make, 1)                                                                               \
-    HUNDRED(make, 2) HUNDRED(make, 3) HUNDRED(make, 4) HUNDRED(make, 5) HUNDRED(make, 6)
+/* clang-format off */
+#define FIVE(make, n, a, b, c, d, e) make(n##a) make(n##b) make(n##c) make(n##d) make(n##e)
+#define TEN(make, n) FIVE(make, n, 0, 1, 2, 3, 4) FIVE(make, n, 5, 6, 7, 8, 9)
+#define HUNDRED(make, n) \
+    TEN(make, n##0) TEN(make, n##1) TEN(make, n##2) TEN(make, n##3) TEN(make, n##4) \
+    TEN(make, n##5) TEN(make, n##6) TEN(make, n##7) TEN(make, n##8) TEN(make, n##9)
+#define ALL(make) \
+    HUNDRED(make, 1) HUNDRED(make, 2) HUNDRED(make, 3) \
+    HUNDRED(make, 4) HUNDRED(make, 5) HUNDRED(make, 6)
+/* clang-format on */
 
 enum {
     FUNCTIONS = 600,
