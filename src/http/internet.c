@@ -95,9 +95,11 @@ void weft_internet_free(struct weft_internet *internet)
     if (!internet) {
         return;
     }
-    struct weft__list *node;
-    while ((node = weft__list_pop(&internet->places))) {
-        leave(internet, weft__container_of(node, struct place, node));
+    struct weft__list *node = internet->places.next;
+    while (node != &internet->places) {
+        struct place *place = weft__container_of(node, struct place, node);
+        node = node->next;
+        leave(internet, place);
     }
     weft__free(internet);
 }
