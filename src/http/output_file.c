@@ -103,14 +103,15 @@ static int send_all(struct weft_http_stream *stream, int fd, off_t *at, off_t en
 
 int weft__output_file(struct weft_http_stream *stream, int fd, off_t *at, off_t end)
 {
-    int socket = stream->connection->stream.fd;
-    if (stream->connection->stream.tls || stream->framing != WEFT__FRAMING_LENGTH ||
-        (uint64_t)(end - *at) > stream->remaining || end - *at < WEFT__OUT_INLINE) {
+    if (stream->sink || stream->filter || stream->connection->stream.tls ||
+        stream->framing != WEFT__FRAMING_LENGTH || (uint64_t)(end - *at) > stream->remaining ||
+        end - *at < WEFT__OUT_INLINE) {
         return 0;
     }
     if (weft_http_stream_flush(stream) < 0) {
         return -1;
     }
+    int socket = stream->connection->stream.fd;
     int flags = fcntl(socket, F_GETFL);
     if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0)) {
         return 0; /* then by writing */

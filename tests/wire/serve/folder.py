@@ -195,6 +195,21 @@ def large(service, data, site):
     ok(keep.stdout == '200 1\n200 0\n200 0\n', 'a connection is kept behind a file', keep)
 
 
+def over_http2(service, data):
+    """On the clear port, where the socket carries the frames of many streams."""
+    if os.environ.get('HTTP2') == 'no':
+        return
+    url = f'http://127.0.0.1:{service.port}/large.bin'
+    curl = ['curl', '-sS', '--max-time', '60', '--http2-prior-knowledge']
+    got = subprocess.run([*curl, url], capture_output=True, check=False)
+    ok(got.stdout == data, 'HTTP/2: a large file is whole', got.stderr)
+    got = subprocess.run([*curl, '-r', '1000003-9000009', url], capture_output=True, check=False)
+    ok(got.stdout == data[1000003:9000010], '    and a large part of it', got.stderr)
+    got = subprocess.run([*curl, '-I', url], capture_output=True, text=True, check=False)
+    ok(got.stdout.startswith('HTTP/2 200') and f'content-length: {LARGE}' in got.stdout,
+       '    and its head', got)
+
+
 def memory(service):
     total = 0
     for pid in service.workers():
@@ -281,6 +296,7 @@ def main():
             hidden(service)
             conditions(service, site)
             large(service, data, site)
+            over_http2(service, data)
             ok(service.end() == 0, 'it ends', service.log)
         sealed(folder, site, data)
         old_kernel(site)
