@@ -8,7 +8,7 @@ import zlib from 'node:zlib';
 import { is, ok, skipAll, start, test, until } from './tap.mjs';
 
 const program = process.argv[2];
-const withTls = process.argv[3] === 'tls';
+const withTls = process.argv.includes('tls');
 const folder = mkdtempSync(join(tmpdir(), 'weft-middleware-'));
 const log = join(folder, 'access.log');
 
@@ -16,8 +16,11 @@ function has(tool) {
     return spawnSync(tool, ['--version']).status === 0;
 }
 
+let protocol = []; // of curl: HTTP/1.1, or HTTP/2 by prior knowledge
+
 function curl(...args) {
-    const got = spawnSync('curl', ['-sS', '--max-time', '20', ...args], { maxBuffer: 1 << 26 });
+    const got = spawnSync('curl', ['-sS', '--max-time', '20', ...protocol, ...args],
+                          { maxBuffer: 1 << 26 });
     return { status: got.status, out: got.stdout, text: got.stdout.toString(),
              error: got.stderr.toString() };
 }
@@ -102,20 +105,36 @@ function sum(bytes) {
     return state;
 }
 
+const line = (name, filename, type, bytes) =>
+    `${name} ${filename} ${type} ${bytes.length} ${sum(bytes)}\n`;
+
+/* The same once more, where the server was built with it. */
+function overHttp2(what) {
+    if (process.argv.includes('http2')) {
+        protocol = ['--http2-prior-knowledge'];
+        what();
+        protocol = [];
+    }
+}
+
+function curlForms(base, file, content) {
+    const got = curl('-F', 'a=1', '-F', `f=@${file};type=x/y;filename=my "file".bin`,
+                     `${base}/upload`);
+    is(got.text, line('a', '-', '-', Buffer.from('1')) +
+       line('f', 'my %22file%22.bin', 'x/y', content), 'curl -F: a field and a file');
+    is(curl('--data-urlencode', 'a=b &c=d+%', '-d', 'x=%41', `${base}/upload`).text,
+       line('a', '-', '-', Buffer.from('b &c=d+%')) + line('x', '-', '-', Buffer.from('A')),
+       'curl -d: urlencoded');
+}
+
 async function forms(base) {
     const file = join(folder, 'file');
     const content = Buffer.alloc(5000000);
     for (let i = 0; i < content.length; i++) content[i] = (i * i) >>> 3;
     content.write('\r\n--x\r\n--', 1000);
     writeFileSync(file, content);
-    const line = (name, filename, type, bytes) =>
-        `${name} ${filename} ${type} ${bytes.length} ${sum(bytes)}\n`;
-    const got = curl('-F', 'a=1', '-F', `f=@${file};type=x/y;filename=my "file".bin`, `${base}/upload`);
-    is(got.text, line('a', '-', '-', Buffer.from('1')) +
-       line('f', 'my %22file%22.bin', 'x/y', content), 'curl -F: a field and a file');
-    is(curl('--data-urlencode', 'a=b &c=d+%', '-d', 'x=%41', `${base}/upload`).text,
-       line('a', '-', '-', Buffer.from('b &c=d+%')) + line('x', '-', '-', Buffer.from('A')),
-       'curl -d: urlencoded');
+    curlForms(base, file, content);
+    overHttp2(() => curlForms(base, file, content));
     const form = new FormData();
     form.append('name', 'grün\r\n');
     form.append('file', new Blob([content], { type: 'text/x' }), 'b.txt');
@@ -139,8 +158,9 @@ async function logs() {
         return now.includes('"GET /metrics HTTP/1.1" 200') && now;
     });
     ok(text, 'the log is written');
+    overHttp2(() => ok(/ HTTP\/2(\.0)?" 200 /.test(text), 'with the version of HTTP', text));
     const lines = (text ?? '').trimEnd().split('\n');
-    ok(lines.every((line) => /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000\] "[A-Z]+ \/\S* HTTP\/1\.1" \d{3} \d+ "[^"]*" "[^"]*"$/.test(line)),
+    ok(lines.every((line) => /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000\] "[A-Z]+ \/\S* HTTP\/(?:1\.1|2(?:\.0)?)" \d{3} \d+ "[^"]*" "[^"]*"$/.test(line)),
        'each line is in the combined form', lines.find((line) => !line.startsWith('127')));
 }
 
@@ -158,6 +178,11 @@ async function onePort() {
         const got = curl('-k', '--haproxy-protocol', `${scheme}://${at}/who`);
         ok(new RegExp(`^127\\.0\\.0\\.1:\\d+ ${scheme} -\n$`).test(got.text),
            `curl --haproxy-protocol: ${scheme}`, got.text + got.error);
+        overHttp2(() => {
+            const second = curl('-k', '--haproxy-protocol', `${scheme}://${at}/who`);
+            ok(second.text === got.text.replace(/:\d+/, second.text.match(/:\d+/)?.[0]),
+               `and HTTP/2: ${scheme}`, second.text + second.error);
+        });
         ok(curl('-k', `${scheme}://${at}/who`).status !== 0, `${scheme} without the header is closed`);
     }
     server.child.kill('SIGTERM');
@@ -168,10 +193,12 @@ await test(100, async () => {
     const server = await start(program, [log]);
     const base = `http://127.0.0.1:${server.address}`;
     const plain = compression(base);
+    overHttp2(() => is(compression(base), plain, 'HTTP/2: the same text'));
     await fetches(base, plain);
     python(base);
     await events(base);
     await forms(base);
+    overHttp2(() => others(base));
     others(base);
     await logs();
     server.child.kill('SIGTERM');
