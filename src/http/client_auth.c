@@ -3,21 +3,7 @@
 
 #include "base/fail.h"
 #include "http/client.h"
-
-static void encode(char *out, const unsigned char *data, size_t length)
-{
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < length; i += 3) {
-        size_t left = length - i;
-        unsigned bits = (unsigned)data[i] << 16 | (left > 1 ? (unsigned)data[i + 1] << 8 : 0) |
-                        (left > 2 ? data[i + 2] : 0);
-        *out++ = DIGITS[bits >> 18];
-        *out++ = DIGITS[bits >> 12 & 63];
-        *out++ = left > 1 ? DIGITS[bits >> 6 & 63] : '=';
-        *out++ = left > 2 ? DIGITS[bits & 63] : '=';
-    }
-    *out = '\0';
-}
+#include "proto/base64.h"
 
 char *weft__basic_credentials(struct weft_http_memory *memory, struct weft__slice user,
                               struct weft__slice password)
@@ -28,12 +14,12 @@ char *weft__basic_credentials(struct weft_http_memory *memory, struct weft__slic
     }
     size_t length = user.length + 1 + password.length;
     char *plain = weft_http_format(memory, "%.*s:%.*s", WEFT__PRINT(user), WEFT__PRINT(password));
-    char *text = weft_http_allocate(memory, sizeof("Basic ") + (length + 2) / 3 * 4);
+    char *text = weft_http_allocate(memory, 6 + WEFT__BASE64_ROOM(length));
     if (!plain || !text) {
         return NULL;
     }
     memcpy(text, "Basic ", 6);
-    encode(text + 6, (const unsigned char *)plain, length);
+    weft__base64_encode(weft__slice(plain, length), text + 6);
     return text;
 }
 

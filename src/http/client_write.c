@@ -17,22 +17,6 @@ struct writing {
     struct weft__call *call;
 };
 
-static size_t advance(struct iovec **slices, size_t count, size_t sent)
-{
-    struct iovec *first = *slices;
-    while (count > 0 && sent >= first->iov_len) {
-        sent -= first->iov_len;
-        first++;
-        count--;
-    }
-    if (count > 0) {
-        first->iov_base = (char *)first->iov_base + sent;
-        first->iov_len -= sent;
-    }
-    *slices = first;
-    return count;
-}
-
 /* An answer that is no success ends the upload: 0 go on; -1 EPIPE. */
 static int look_early(struct weft__call *call)
 {
@@ -63,7 +47,7 @@ static int send_slices(struct weft_http_stream *stream, struct iovec *slices, si
     if (call->sender.broken) {
         return weft__fail(EPIPE);
     }
-    count = advance(&slices, count, 0);
+    count = weft__slices_advance(&slices, count, 0);
     while (count > 0) {
         ssize_t sent = weft__stream_try_send_slices(&call->connection->stream, slices, count);
         if (sent < 0) {
@@ -73,7 +57,7 @@ static int send_slices(struct weft_http_stream *stream, struct iovec *slices, si
         if (sent > 0) {
             call->sender.sent = WEFT__SENT_SOME;
             since = 0;
-            count = advance(&slices, count, (size_t)sent);
+            count = weft__slices_advance(&slices, count, (size_t)sent);
             continue;
         }
         since = since ? since : weft_now();

@@ -1,4 +1,4 @@
-#include <weft/http/conditional.h>
+#include "http/conditional.h"
 
 #include <string.h>
 #include <time.h>
@@ -58,9 +58,8 @@ static int modified_since(const struct weft_http_request *request, const char *n
     return validators->modified > since;
 }
 
-/* The status that a request's conditions lead to; 0: go on. */
-static int status_of(const struct weft_http_request *request,
-                     const struct weft_http_validators *validators)
+int weft__conditions_status(const struct weft_http_request *request,
+                            const struct weft_http_validators *validators)
 {
     bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     int match = lists(request, "if-match", validators, true);
@@ -102,7 +101,7 @@ int weft_http_conditional(struct weft_http_request *request, struct weft_http_re
     if (validators->modified != 0 && weft_http_headers_set(headers, "last-modified", date) < 0) {
         return -1;
     }
-    int status = status_of(request, validators);
+    int status = weft__conditions_status(request, validators);
     if (status == 412) {
         return weft__refuse(response, 412, "It has changed meanwhile.") < 0 ? -1 : 1;
     }

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <weft/error.h>
 #include <weft/http/static.h>
 
 #include "base/fail.h"
+#include "http/conditional.h"
 #include "http/exchange.h"
 #include "proto/http_date.h"
 #include "proto/range.h"
@@ -114,53 +114,6 @@ static void describe(const struct stat *status, struct version *version)
     weft__http_date_format(version->seconds, version->modified);
 }
 
-/* Does a list of entity tags name the version? A weak one only where that is enough. */
-static bool names(const char *list, const struct version *version, bool weak)
-{
-    struct weft__slice rest = weft__slice_trim(weft__slice_string(list));
-    struct weft__slice tag;
-    if (weft__slice_is(rest, "*")) {
-        return true;
-    }
-    while (weft__slice_list(&rest, &tag)) {
-        if (weak && weft__slice_starts(tag, "W/")) {
-            tag = weft__slice(tag.data + 2, tag.length - 2);
-        }
-        if (weft__slice_is(tag, version->etag)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Has the file changed since a date? A date that can't be read is as if it was not there. */
-static bool is_later(const struct version *version, const char *date, bool otherwise)
-{
-    int64_t seconds;
-    if (weft__http_date_parse(weft__slice_trim(weft__slice_string(date)), time(NULL), &seconds) <
-        0) {
-        return otherwise;
-    }
-    return version->seconds > seconds;
-}
-
-/* 200, 304 or 412: RFC 9110, 13.2.2. */
-static int evaluate(const struct weft_http_headers *headers, const struct version *version)
-{
-    const char *match = weft_http_headers_get(headers, "if-match");
-    const char *none = weft_http_headers_get(headers, "if-none-match");
-    const char *unmodified = weft_http_headers_get(headers, "if-unmodified-since");
-    const char *modified = weft_http_headers_get(headers, "if-modified-since");
-    if (match ? !names(match, version, false)
-              : unmodified && is_later(version, unmodified, false)) {
-        return 412;
-    }
-    if (none ? names(none, version, true) : modified && !is_later(version, modified, true)) {
-        return 304;
-    }
-    return 200;
-}
-
 /* May a part be sent, so that it fits what the client has? RFC 9110, 13.1.5. */
 static bool part_fits(const struct weft_http_headers *headers, const struct version *version)
 {
@@ -233,8 +186,10 @@ static int answer(const struct weft_http_request *request, struct weft_http_resp
         close(fd);
         return -1;
     }
-    int code = evaluate(&request->headers, &version);
-    if (code != 200) {
+    const struct weft_http_validators validators = { .etag = version.etag,
+                                                     .modified = version.seconds };
+    int code = weft__conditions_status(request, &validators);
+    if (code != 0) {
         return answer_without(response, fd, code);
     }
     const char *field = weft_http_headers_get(&request->headers, "range");

@@ -265,8 +265,7 @@ ssize_t weft__stream_try_send_slices(struct weft__stream *stream, struct iovec *
     return sent;
 }
 
-/* Drop what was sent, and empty slices, from the front. Slices left. */
-static size_t advance(struct iovec **slices, size_t count, size_t sent)
+size_t weft__slices_advance(struct iovec **slices, size_t count, size_t sent)
 {
     struct iovec *first = *slices;
     while (count > 0 && sent >= first->iov_len) {
@@ -284,13 +283,13 @@ static size_t advance(struct iovec **slices, size_t count, size_t sent)
 
 int weft__stream_send(struct weft__stream *stream, struct iovec *slices, size_t count)
 {
-    count = advance(&slices, count, 0);
+    count = weft__slices_advance(&slices, count, 0);
     while (count > 0) {
         ssize_t sent = weft__stream_try_send_slices(stream, slices, count);
         if (sent < 0 || (sent == 0 && wait_writable(stream) < 0)) {
             return -1;
         }
-        count = advance(&slices, count, (size_t)sent);
+        count = weft__slices_advance(&slices, count, (size_t)sent);
     }
     return 0;
 }

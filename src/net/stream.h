@@ -87,6 +87,9 @@ ssize_t weft__stream_try_receive(struct weft__stream *stream, void *room, size_t
  */
 ssize_t weft__stream_fill(struct weft__stream *stream, int64_t timeout);
 
+/** Drop `sent` bytes, and empty slices, from the front. The slices left, which begin at *slices. */
+size_t weft__slices_advance(struct iovec **slices, size_t count, size_t sent);
+
 /**
  * Send all slices, waiting while the peer is slow. The array is used up.
  *

@@ -48,3 +48,19 @@ int weft__base64_decode(struct weft__slice text, char *out, size_t *length)
     *length = filled;
     return 0;
 }
+
+void weft__base64_encode(struct weft__slice bytes, char *out)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *data = (const unsigned char *)bytes.data;
+    for (size_t i = 0; i < bytes.length; i += 3) {
+        size_t left = bytes.length - i;
+        unsigned bits = (unsigned)data[i] << 16 | (left > 1 ? (unsigned)data[i + 1] << 8 : 0) |
+                        (left > 2 ? data[i + 2] : 0);
+        *out++ = DIGITS[bits >> 18];
+        *out++ = DIGITS[bits >> 12 & 63];
+        *out++ = left > 1 ? DIGITS[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? DIGITS[bits & 63] : '=';
+    }
+    *out = '\0';
+}

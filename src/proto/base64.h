@@ -12,4 +12,10 @@
  */
 int weft__base64_decode(struct weft__slice text, char *out, size_t *length);
 
+/** Bytes that so many take when they are encoded, and a NUL. */
+#define WEFT__BASE64_ROOM(length) (((length) + 2) / 3 * 4 + 1)
+
+/** Encode, padded, with a NUL behind it. OUT has WEFT__BASE64_ROOM(bytes.length) bytes. */
+void weft__base64_encode(struct weft__slice bytes, char *out);
+
 #endif

@@ -113,6 +113,11 @@ static void check_base64(void)
         plain[length] = '\0';
         ok(encoded[i].plain ? result == 0 && strcmp(plain, encoded[i].plain) == 0 : result < 0,
            "base64: '%s'", encoded[i].text);
+        if (encoded[i].plain) {
+            char again[64];
+            weft__base64_encode(weft__slice(plain, length), again);
+            is_str(again, encoded[i].text, "and back");
+        }
     }
 }
 
