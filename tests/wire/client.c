@@ -219,6 +219,54 @@ static void check_proxy_failures(void)
 
 /* --- a server without a port */
 
+/* The resolver may put ::1 first, where nobody listens. */
+static int check_addresses(void *argument)
+{
+    (void)argument;
+    char url[64];
+    snprintf(url, sizeof(url), "http://localhost:%d", server.port);
+    struct weft_http_client *client =
+        weft_http_client_new(&(struct weft_http_client_options){ .url = url });
+    must(client, "a client");
+    check_get(client);
+    weft_http_client_free(client);
+    return 0;
+}
+
+/* A Unix socket: `context` is its path. */
+static int check_local(void *argument)
+{
+    const char *path = argument;
+    struct weft_http_client_options options = { .url = "http://api.example", .socket_path = path };
+    struct weft_http_client *client = weft_http_client_new(&options);
+    must(client, "a client of a Unix socket");
+    check_get(client);
+    check_reuse(client);
+    weft_http_client_free(client);
+    options.socket_path = "/nowhere/at/all";
+    options.retries = -1;
+    client = weft_http_client_new(&options);
+    must(client, "a client of no socket");
+    ok(!weft_http_client_get(client, "/show", NULL) && errno == ENOENT,
+       "a socket that is not there: %s", weft_error() ? weft_error()->message : "");
+    weft_http_client_free(client);
+    return 0;
+}
+
+static void check_locally(void)
+{
+    char path[64];
+    char address[80];
+    struct wire local;
+    snprintf(path, sizeof(path), "/tmp/weft-client-%d", (int)getpid());
+    snprintf(address, sizeof(address), "unix:%s", path);
+    wire_start(&local, (struct weft_http_options){ .address = address });
+    must(weft_run(check_local, path) == 0, "a Unix socket, in a fiber");
+    check_local(path);
+    wire_stop(&local);
+    unlink(path);
+}
+
 static int adopt(void *context)
 {
     int pair[2];
@@ -275,6 +323,9 @@ int main(void)
     check_proxy();
     check_proxy_failures();
     must(weft_run(mock, NULL) == 0, "a mock");
+    must(weft_run(check_addresses, NULL) == 0, "several addresses, in a fiber");
+    check_addresses(NULL);
+    check_locally();
     wire_stop(&server);
     return done_testing();
 }

@@ -197,6 +197,26 @@ static void check_body(void)
     weft_http_client_free(client);
 }
 
+/* The file of a debugger has the secrets of a handshake, and is its owner's alone. */
+static void check_key_log(void)
+{
+    char text[128];
+    char line[512] = "";
+    struct stat status;
+    setenv("SSLKEYLOGFILE", at("secrets"), 1);
+    is_int(ask_once("https", (struct weft_http_client_tls){ .authorities = at("ca.pem") }, text), 0,
+           "a handshake whose secrets are told");
+    unsetenv("SSLKEYLOGFILE");
+    FILE *file = fopen(at("secrets"), "re");
+    must(file, "the file of secrets");
+    while (fgets(line, sizeof(line), file) && !strstr(line, "CLIENT_HANDSHAKE_TRAFFIC_SECRET ")) {
+    }
+    ok(strncmp(line, "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", 32) == 0, "are in the file");
+    fclose(file);
+    ok(stat(at("secrets"), &status) == 0 && (status.st_mode & 077) == 0, "which is ours alone");
+    unlink(at("secrets"));
+}
+
 static int everything(void *argument)
 {
     (void)argument;
@@ -206,6 +226,7 @@ static int everything(void *argument)
     check_resumed();
     check_wrong_port();
     check_body();
+    check_key_log();
     return 0;
 }
 
