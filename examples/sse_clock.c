@@ -1,5 +1,6 @@
 /*
- * Server-Sent Events: a page that shows the server's clock.
+ * Server-Sent Events: a page that shows the server's clock. A program of its own, and as
+ * sse_clock.so an application: `weft serve sse_clock.so`.
  *
  * Each reader is one fiber that sleeps in plain nanosleep(2) between two events. When a reader
  * goes, its sleep fails and its function returns.
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <weft/app.h>
 #include <weft/error.h>
 #include <weft/http.h>
 
@@ -55,15 +57,20 @@ static struct weft_http_route routes[] = {
     { "GET", "/events", { .call = events } },
 };
 
+static struct weft_http_router router;
+
+static int load(void)
+{
+    return weft_http_router_init(&router, routes, sizeof(routes) / sizeof(routes[0]));
+}
+
+WEFT_APP(.handler = &router.handler, .load = load);
+
 int main(int argc, char **argv)
 {
-    struct weft_http_router router;
-    if (weft_http_router_init(&router, routes, sizeof(routes) / sizeof(routes[0])) < 0) {
-        return 1;
-    }
     struct weft_http_options options = { .handler = &router.handler,
                                          .address = argc > 1 ? argv[1] : NULL };
-    if (weft_http_serve(&options) < 0) {
+    if (load() < 0 || weft_http_serve(&options) < 0) {
         fprintf(stderr, "sse_clock: %s\n", weft_error() ? weft_error()->message : strerror(errno));
         return 1;
     }

@@ -204,7 +204,7 @@ class ServeApps(unittest.TestCase):
         self.assertTrue(self.ask('/').recv(4096).endswith(b'\r\n\r\nHello, world!\n'))
 
     def test_the_clock_is_served_and_ends(self):
-        self.serve('serve_clock.so')
+        self.serve('sse_clock.so')
         self.assertIn(b'<title>Clock</title>', self.ask('/').recv(4096))
         events = self.ask('/events')
         text = b''
